@@ -1,0 +1,1 @@
+"""The application: configuration, composition, daemon, control API and commands."""

@@ -1,0 +1,1 @@
+"""OpenPGP: keyring, delegations, pins, trust decisions."""

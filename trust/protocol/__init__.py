@@ -1,0 +1,1 @@
+"""Pure protocol logic: bytes, events and `now` in; bytes, events and timers out."""
