@@ -1,0 +1,92 @@
+"""What the gateway tells its owner. `call` is a short id, the same over a call's whole life."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from .ports import Trust
+
+Direction = Literal["out", "in"]
+By = Literal["phone", "peer", "node"]
+
+
+@dataclass(frozen=True)
+class PhoneRegistered:
+    """A phone registered or refreshed; `expires` in seconds."""
+
+    user: str
+    contact: str
+    expires: int
+
+
+@dataclass(frozen=True)
+class PhoneUnregistered:
+    """A phone took its binding back, or the binding ran out."""
+
+    user: str
+    contact: str
+
+
+@dataclass(frozen=True)
+class RegistrationRefused:
+    """A phone gave a wrong secret, an unknown user, or asked for something we do not do."""
+
+    user: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class CallStarted:
+    """A call to (`out`) or from (`in`) a peer has begun; `call_id` is the SIP Call-ID of its mesh leg."""
+
+    call: str
+    direction: Direction
+    peer: str
+    display: str
+    trust: Trust
+    call_id: str
+
+
+@dataclass(frozen=True)
+class CallRinging:
+    """The callee's phone rings."""
+
+    call: str
+
+
+@dataclass(frozen=True)
+class CallAnswered:
+    """The callee has picked up."""
+
+    call: str
+
+
+@dataclass(frozen=True)
+class CallRefused:
+    """The call did not come about. Also sent for attempts that ended before `CallStarted` (unknown name)."""
+
+    call: str
+    status: int
+    reason: str
+    peer: str
+
+
+@dataclass(frozen=True)
+class CallEnded:
+    """The call is over, `by` whom; `status` 200 for a normal end."""
+
+    call: str
+    by: By
+    reason: str
+    status: int
+
+
+GatewayEvent = (
+    PhoneRegistered
+    | PhoneUnregistered
+    | RegistrationRefused
+    | CallStarted
+    | CallRinging
+    | CallAnswered
+    | CallRefused
+    | CallEnded
+)

@@ -1,0 +1,19 @@
+"""The caps of the gateway: nothing that a network can fill grows without bound."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Counts and seconds; the defaults suit a laptop with a handful of phones."""
+
+    calls: int = 200
+    calls_per_user: int = 16
+    calls_per_peer: int = 8
+    bindings_per_user: int = 10
+    min_expires: int = 30
+    max_expires: int = 3600
+    default_expires: int = 600
+    replay_memory: int = 4096
+    ring_timeout: float = 180.0
+    bye_timeout: float = 5.0

@@ -1,0 +1,199 @@
+"""What the gateway needs from outside, in its own words.
+
+Who stands behind a name (`Directory`), whether a caller may ring (`Admission`), who our own users are
+(`Accounts`), what happens to the media of a call (`MediaFactory`, `CallMedia`) and who answers in place of a
+phone (`Service`). The gateway never learns that a DHT, OpenPGP, ICE or DTLS exist: it passes SDP and keys on
+as bytes.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Trust = Literal["new", "pinned", "verified", "self"]
+Role = Literal["caller", "callee"]
+
+
+class Refusal(Exception):  # noqa: N818 - the word of the field: a call is refused, nothing has broken
+    """The call is refused: `status` for the phone, `reason` as a sentence for the person who holds it.
+
+    `warning` is the text of a Warning header (RFC 3261 20.43, code 399) where one is apt; `alternatives` are
+    the URIs for the Contacts of a 300 Multiple Choices.
+    """
+
+    def __init__(
+        self, status: int, reason: str, warning: str | None = None, alternatives: tuple[str, ...] = ()
+    ) -> None:
+        if not 300 <= status <= 699:
+            raise ValueError(f"{status} is not a final failure status")
+        super().__init__(f"{status} {reason}")
+        self.status = status
+        self.reason = reason
+        self.warning = warning
+        self.alternatives = alternatives
+
+
+class MediaRefused(Refusal):
+    """An offer or answer cannot be served: usually 488 with the sentence that says what is missing."""
+
+    def __init__(
+        self, status: int = 488, reason: str = "This phone's media settings cannot be used here"
+    ) -> None:
+        super().__init__(status, reason)
+
+
+@dataclass(frozen=True)
+class Peer:
+    """The other party of a call, as far as it is known: who, how sure, and which node speaks for them.
+
+    `known` says that it may learn where we are while it still rings. `endpoints` are (IP literal, TCP port)
+    of the node, best first.
+    """
+
+    uri: str
+    display_name: str
+    trust: Trust
+    fingerprint: str
+    node_public_key: bytes
+    known: bool
+    endpoints: tuple[tuple[str, int], ...] = ()
+
+
+class Directory(Protocol):
+    """Finds who stands behind a mesh URI."""
+
+    async def resolve(self, uri: str) -> Peer:
+        """Return the party to call; raise `Refusal` (404, 300, 403, 480, 503) when there is none to call."""
+        ...
+
+
+@dataclass(frozen=True)
+class IncomingCaller:
+    """What an INVITE from another node claims. Its Identity has proven the node key; the rest is not proven yet."""
+
+    uri: str
+    called_uri: str
+    node_public_key: bytes
+    openpgp_key: bytes
+    delegation: bytes
+    display_name: str
+
+
+class Admission(Protocol):
+    """Decides whether a caller from the mesh may ring here."""
+
+    async def admit(self, caller: IncomingCaller) -> Peer:
+        """Return the caller as we know it; raise `Refusal` (403 and others) to turn it away."""
+        ...
+
+
+@dataclass(frozen=True)
+class LocalUser:
+    """One of our own users: the mesh URI, the SIP account of their phones, and what proves them to peers."""
+
+    uri: str
+    username: str
+    display_name: str
+    openpgp_key: bytes
+    delegation: bytes
+    secret: str
+    algorithms: tuple[str, ...] = ("MD5",)
+
+
+class Accounts(Protocol):
+    """Our own users."""
+
+    def by_username(self, username: str) -> LocalUser | None:
+        """Return the user with that SIP account name."""
+        ...
+
+    def by_uri(self, uri: str) -> LocalUser | None:
+        """Return the user with that canonical mesh URI, short or self-certifying."""
+        ...
+
+
+@dataclass(frozen=True)
+class MediaContext:
+    """What the media of one call needs to know about the call.
+
+    `call_id` is the SIP Call-ID of the mesh leg, the same at both nodes. `phone_host` is our own IP address as
+    the phone sees it, for the SDP that the phone gets; RTP is taken from `phone_allowed` only, the addresses of
+    the phones that may take part (a service in the node: 127.0.0.1). `peer_host` is the IP address that the
+    peer's signalling goes to or comes from.
+    """
+
+    call_id: str
+    role: Role
+    peer: Peer
+    local_uri: str
+    phone_host: str
+    peer_host: str
+    phone_allowed: frozenset[str] = frozenset()
+
+
+class CallMedia(Protocol):
+    """The media of one call between the phone side and the mesh side.
+
+    SDP goes in and comes out as bytes; each method raises `MediaRefused` when it cannot be served. Offers and
+    answers alternate as RFC 3264 demands; only an answer may come again, when another device of the callee
+    answers the offer that the first had answered early (183).
+    """
+
+    async def offer_from_phone(self, sdp: bytes) -> bytes:
+        """Turn the phone's offer or re-offer into the offer for the mesh."""
+        ...
+
+    async def answer_from_mesh(self, sdp: bytes) -> bytes:
+        """Turn the peer's answer into the answer for the phone."""
+        ...
+
+    async def offer_from_mesh(self, sdp: bytes) -> bytes:
+        """Turn the peer's offer or re-offer into the offer for our phones."""
+        ...
+
+    async def answer_from_phone(self, sdp: bytes) -> bytes:
+        """Turn a phone's answer into the answer for the mesh."""
+        ...
+
+    def transport_fragment(self) -> bytes | None:
+        """Return our transport as application/trickle-ice-sdpfrag (RFC 8840), or None when there is none."""
+        ...
+
+    async def transport_from_mesh(self, fragment: bytes) -> None:
+        """Take the peer's transport, from its 18x or its ACK."""
+        ...
+
+    async def failed(self) -> tuple[int, str]:
+        """Wait until the media has failed for good; return the status and the sentence the call ends with."""
+        ...
+
+    async def aclose(self) -> None:
+        """Free sockets and keys. May be called in any state, more than once."""
+        ...
+
+
+class MediaFactory(Protocol):
+    """Makes the media of each call."""
+
+    async def open(self, context: MediaContext) -> CallMedia:
+        """Return the media of a new call; raise `MediaRefused` when none can be had."""
+        ...
+
+
+class Service(Protocol):
+    """A party that lives in the node instead of a phone (echo, fc-call): its media looks like a phone's."""
+
+    async def offer(self) -> bytes:
+        """Return the SDP offer of a call that the service places."""
+        ...
+
+    async def answer(self, offer: bytes) -> bytes:
+        """Return the SDP answer to an offer or re-offer."""
+        ...
+
+    async def answered(self, answer: bytes) -> None:
+        """Take the answer to the own offer."""
+        ...
+
+    async def aclose(self) -> None:
+        """The call is over."""
+        ...
