@@ -1,0 +1,153 @@
+"""Hosts on one switch, as Linux network namespaces. Needs root; nothing of the real network is touched."""
+
+import ctypes
+import os
+import secrets
+import signal
+import socket
+import subprocess
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from types import TracebackType
+from typing import Self, TypeVar
+
+CLONE_NEWNET = 0x40000000
+T = TypeVar("T")
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def command_in(namespace: str | None, argv: Sequence[str]) -> list[str]:
+    """Return the command that runs `argv` inside the namespace (or here, for None)."""
+    return list(argv) if namespace is None else ["ip", "netns", "exec", namespace, *argv]
+
+
+def inside(namespace: str | None, make: Callable[[], T]) -> T:
+    """Call `make` on a thread that stands in the namespace: a socket made there stays there."""
+    if namespace is None:
+        return make()
+
+    def enter_and_make() -> T:
+        with open(f"/run/netns/{namespace}", "rb") as handle:
+            if _libc.setns(handle.fileno(), CLONE_NEWNET) != 0:
+                raise OSError(ctypes.get_errno(), f"setns {namespace}")
+        return make()
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(enter_and_make).result()
+
+
+def free_ports(namespace: str | None, count: int = 1, *, host: str = "127.0.0.1", step: int = 1) -> list[int]:
+    """Return `count` ports, each with its `step - 1` successors free for UDP and TCP just now."""
+
+    def is_free(port: int) -> bool:
+        try:
+            for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+                with socket.socket(socket.AF_INET, kind) as probe:
+                    probe.bind((host, port))
+        except OSError:
+            return False
+        return True
+
+    def search() -> list[int]:
+        found: list[int] = []
+        while len(found) < count:
+            base = 10_000 + step * secrets.randbelow(20_000 // step)
+            if base not in found and all(is_free(base + i) for i in range(step)):
+                found.append(base)
+        return found
+
+    return inside(namespace, search)
+
+
+def _ip(*arguments: str) -> None:
+    subprocess.run(["ip", *arguments], check=True, capture_output=True, timeout=10)
+
+
+def _pids(namespace: str) -> list[int]:
+    done = subprocess.run(["ip", "netns", "pids", namespace], check=True, capture_output=True, timeout=10)
+    return [int(pid) for pid in done.stdout.split()]
+
+
+class Lan:
+    """A bare switch with hosts on it: no router, no Internet, no name server.
+
+    A context manager; leaving it ends every process inside and removes all namespaces, whatever happened.
+    """
+
+    def __init__(self, *hosts: str) -> None:
+        self._tag = f"fc{secrets.token_hex(3)}"
+        self._network = f"10.{secrets.randbelow(200) + 20}.{secrets.randbelow(250)}"
+        self._switch = f"{self._tag}-switch"
+        self._hosts = hosts
+        self._made: list[str] = []
+
+    def __enter__(self) -> Self:
+        try:
+            self._make(self._switch)
+            _ip("-n", self._switch, "link", "add", "br0", "type", "bridge", "mcast_snooping", "0")
+            _ip("-n", self._switch, "link", "set", "br0", "up")
+            for host in self._hosts:
+                self._plug_in(host)
+        except BaseException:
+            self._remove()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._remove()
+
+    def namespace(self, host: str) -> str:
+        """The namespace of a host."""
+        return f"{self._tag}-{host}"
+
+    def address(self, host: str) -> str:
+        """The host's IPv4 address on the switch (interface `eth0`)."""
+        return f"{self._network}.{self._hosts.index(host) + 1}"
+
+    def cut(self, host: str) -> None:
+        """Pull the host's cable."""
+        _ip("-n", self._switch, "link", "set", self._port(host), "down")
+
+    def heal(self, host: str) -> None:
+        """Plug the host's cable in again."""
+        _ip("-n", self._switch, "link", "set", self._port(host), "up")
+
+    def _port(self, host: str) -> str:
+        return f"port{self._hosts.index(host)}"
+
+    def _make(self, namespace: str) -> None:
+        _ip("netns", "add", namespace)
+        self._made.append(namespace)
+        _ip("-n", namespace, "link", "set", "lo", "up")
+
+    def _plug_in(self, host: str) -> None:
+        namespace, port = self.namespace(host), self._port(host)
+        self._make(namespace)
+        _ip(
+            "link",
+            "add",
+            "eth0",
+            "netns",
+            namespace,
+            "type",
+            "veth",
+            "peer",
+            "name",
+            port,
+            "netns",
+            self._switch,
+        )
+        _ip("-n", self._switch, "link", "set", port, "master", "br0", "up")
+        _ip("-n", namespace, "address", "add", f"{self.address(host)}/24", "broadcast", "+", "dev", "eth0")
+        _ip("-n", namespace, "link", "set", "eth0", "up")
+
+    def _remove(self) -> None:
+        for namespace in reversed(self._made):
+            for pid in _pids(namespace):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            _ip("netns", "delete", namespace)
+        self._made.clear()
