@@ -1,0 +1,220 @@
+"""Answers one package's ports with another's objects. `compose.py` plugs them in."""
+
+import ipaddress
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from overlay.errors import OverlayError
+from overlay.protocol.nodeid import node_id_of
+from sipgate.ports import IncomingCaller, LocalUser, Peer, Refusal
+from trust.confirmation import SignatureRefused
+from trust.delegation import DelegationRefused, SignedDelegation, check
+from trust.keyring import BadKey, BadSignature, Keyring
+from trust.pins import Pins, TrustState
+
+from .evidence import ClaimEvidence, Evidence, EvidenceGatherer
+from .mesh_uri import canonical, user_of
+from .errors import NotAMeshUri
+
+logger = logging.getLogger(__name__)
+
+SELF = "self"
+MAX_REMEMBERED_KEYS = 1000
+
+
+class PeerKeys:
+    """The public keys of those we talk to now: fingerprint to transferable key, bounded, oldest out first."""
+
+    def __init__(self) -> None:
+        self._keys: OrderedDict[str, bytes] = OrderedDict()
+
+    def remember(self, fingerprint: str, key: bytes) -> None:
+        """Keep ``key`` until many others have come after it."""
+        self._keys[fingerprint] = key
+        self._keys.move_to_end(fingerprint)
+        while len(self._keys) > MAX_REMEMBERED_KEYS:
+            self._keys.popitem(last=False)
+
+    def get(self, fingerprint: str) -> bytes | None:
+        """Return the key, or None when it is not known."""
+        return self._keys.get(fingerprint)
+
+
+@dataclass(frozen=True)
+class Self:
+    """This node's own user, as the adapters need it."""
+
+    user: LocalUser
+    fingerprint: str
+    node_public_key: bytes
+    services: frozenset[str]
+
+
+class MeshDirectory:
+    """Answers the gateway's `Directory` port: from a name to one peer, never silently wrong."""
+
+    def __init__(
+        self,
+        me: Self,
+        gatherer: EvidenceGatherer,
+        keys: PeerKeys,
+        own_endpoints: Callable[[], tuple[tuple[str, int], ...]],
+    ) -> None:
+        self._me = me
+        self._gatherer = gatherer
+        self._keys = keys
+        self._own_endpoints = own_endpoints
+
+    async def resolve(self, uri: str) -> Peer:
+        """Return whom ``uri`` means.
+
+        Raises:
+            Refusal: 404 unknown, 300 several people, 403 another key than before, 480 not reachable, 503 isolated.
+        """
+        try:
+            name = canonical(uri)
+        except NotAMeshUri as error:
+            raise Refusal(404, str(error)) from None
+        if name in self._me.services:
+            return self._myself(name)
+        try:
+            evidence = await self._gatherer.gather(name)
+        except OverlayError as error:
+            logger.info("a name could not be looked up: %s", error)
+            raise Refusal(503, "This node is cut off from the mesh: nobody can be asked for names.") from error
+        return self._peer(evidence, choose(evidence))
+
+    def _peer(self, evidence: Evidence, claim: ClaimEvidence) -> Peer:
+        name = user_of(evidence.uri)
+        if not claim.endpoints:
+            raise Refusal(480, f"{name} is known, but their node is away now. Try again later.")
+        if claim.key is not None:
+            self._keys.remember(claim.fingerprint, claim.key)
+        return Peer(
+            uri=evidence.uri,
+            display_name=name,
+            trust=claim.trust.value,
+            fingerprint=claim.fingerprint,
+            node_public_key=claim.node_public_key,
+            known=claim.trust in (TrustState.PINNED, TrustState.VERIFIED),
+            endpoints=tuple((endpoint.host, endpoint.port) for endpoint in claim.endpoints),
+        )
+
+    def _myself(self, uri: str) -> Peer:
+        self._keys.remember(self._me.fingerprint, self._me.user.openpgp_key)
+        return Peer(
+            uri=uri,
+            display_name=user_of(uri),
+            trust=SELF,
+            fingerprint=self._me.fingerprint,
+            node_public_key=self._me.node_public_key,
+            known=True,
+            endpoints=self._own_endpoints(),
+        )
+
+
+def choose(evidence: Evidence) -> ClaimEvidence:
+    """Return the one claim that a call to this name may follow.
+
+    Raises:
+        Refusal: no claim, several unknown ones, or another key than the pinned one.
+    """
+    name = user_of(evidence.uri)
+    if evidence.pinned is not None:
+        return evidence.pinned
+    if evidence.conflict:
+        raise Refusal(
+            403,
+            f"{name} has another key than before. The call was stopped: it may not be the {name} you know.",
+        )
+    if evidence.pinned_fingerprint is not None:
+        raise Refusal(480, f"{name} is known, but not on the mesh now. Try again later.")
+    people = {claim.fingerprint: claim for claim in evidence.believable}
+    if not people:
+        raise Refusal(404, f"Nobody on the mesh is called {name}.")
+    if len(people) > 1:
+        raise Refusal(
+            300,
+            f"{len(people)} people call themselves {name}. Choose one by the long address.",
+            alternatives=tuple(long_address(name, fingerprint) for fingerprint in sorted(people)),
+        )
+    return max(evidence.believable, key=lambda claim: (bool(claim.endpoints), claim.serial))
+
+
+def long_address(name: str, fingerprint: str) -> str:
+    """Return the self-certifying URI of a key's owner."""
+    return self_certifying_uri(name, fingerprint)
+
+
+class MeshAdmission:
+    """Answers the gateway's `Admission` port: may this caller, with this key, ring our user?"""
+
+    def __init__(self, me: Self, keyring: Keyring, pins: Pins, keys: PeerKeys, clock: Callable[[], float]) -> None:
+        self._me = me
+        self._keyring = keyring
+        self._pins = pins
+        self._keys = keys
+        self._clock = clock
+
+    async def admit(self, caller: IncomingCaller) -> Peer:
+        """Return the caller as our pins see them.
+
+        Raises:
+            Refusal: 403 when the key does not vouch for the node, or is another than the pinned one.
+        """
+        try:
+            uri = canonical(caller.uri)
+            signed = SignedDelegation.parse(caller.delegation)
+            await check(
+                self._keyring,
+                signed,
+                caller.openpgp_key,
+                now=self._clock(),
+                uri=uri,
+                node_public_key=caller.node_public_key,
+            )
+        except (NotAMeshUri, DelegationRefused, BadKey) as error:
+            raise Refusal(403, f"The caller could not show who they are: {error}") from error
+        name = user_of(uri)
+        if signed.fingerprint == self._me.fingerprint:
+            trust = SELF
+        else:
+            state = self._pins.state_of(uri, signed.fingerprint)
+            if state is TrustState.CONFLICT:
+                raise Refusal(403, f"{name} has another key here than before: the call was refused.")
+            trust = state.value
+        self._keys.remember(signed.fingerprint, caller.openpgp_key)
+        return Peer(
+            uri=uri,
+            display_name=name,
+            trust=trust,
+            fingerprint=signed.fingerprint,
+            node_public_key=caller.node_public_key,
+            known=trust != TrustState.NEW.value,
+        )
+
+
+class OneUser:
+    """Answers the gateway's `Accounts` port for a node with one user, reachable by name and by long address."""
+
+    def __init__(self, user: LocalUser, uris: frozenset[str]) -> None:
+        self._user = user
+        self._uris = uris
+
+    def by_username(self, username: str) -> LocalUser | None:
+        """Return the user who registers phones as ``username``."""
+        return self._user if username == self._user.username else None
+
+    def by_uri(self, uri: str) -> LocalUser | None:
+        """Return the user who is called by ``uri``."""
+        try:
+            return self._user if canonical(uri) in self._uris else None
+        except NotAMeshUri:
+            return None
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether an IP address literal is this machine's own."""
+    return ipaddress.ip_address(host.partition("%")[0]).is_loopback

@@ -1,0 +1,77 @@
+"""Keeps a node findable: joins the mesh, publishes key, node record and claims, and follows changes of address."""
+
+import asyncio
+from collections.abc import Sequence
+
+from overlay.addresses import reachable_endpoints
+from overlay.errors import OverlayError
+from overlay.overlay import Overlay
+from overlay.protocol.claim import Claim
+from overlay.protocol.endpoint import Endpoint
+
+from .events import EventLog
+from .identity import Identity
+
+ADDRESS_CHECK_SECONDS = 5.0
+
+
+class Announcer:
+    """Publishes who and where this node is, for as long as it runs."""
+
+    def __init__(self, identity: Identity, overlay: Overlay, listening: Sequence[Endpoint], log: EventLog) -> None:
+        self._identity = identity
+        self._overlay = overlay
+        self._listening = listening
+        self._log = log
+
+    async def run(self) -> None:
+        """Publish at once, join, publish to those found, then watch the machine's addresses until cancelled."""
+        addresses = self.addresses()
+        contacts = await self._overlay.join()
+        if contacts:
+            self._log.emit("joined", contacts=contacts)
+        else:
+            self._log.emit("isolated")
+        claim = await self._claim()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._overlay.publish_node(addresses))
+            group.create_task(self._publish_names(claim))
+        await self._warn_about_namesakes()
+        while True:
+            await asyncio.sleep(ADDRESS_CHECK_SECONDS)
+            now = self.addresses()
+            if now != addresses:
+                addresses = now
+                await self._overlay.publish_node(addresses)
+
+    def addresses(self) -> tuple[Endpoint, ...]:
+        """Return where others can reach this node now."""
+        return tuple(reachable_endpoints(self._listening))
+
+    async def _claim(self) -> Claim:
+        return Claim(
+            fingerprint=bytes.fromhex(self._identity.keyring.fingerprint),
+            node_public_key=self._identity.node_key.public_key,
+            key_blob=await self._overlay.publish_blob(self._identity.public_key),
+            delegation=bytes(self._identity.delegation),
+        )
+
+    async def _publish_names(self, claim: Claim) -> None:
+        for uri in (self._identity.uri, self._identity.long_uri):
+            copies = await self._overlay.publish_claim(uri, claim)
+            self._log.emit("published", uri=uri, copies=copies)
+
+    async def _warn_about_namesakes(self) -> None:
+        """Tell the user when others claim the same short name: then only the long address is unmistakable."""
+        own = bytes.fromhex(self._identity.keyring.fingerprint)
+        try:
+            resolution = await self._overlay.resolve(self._identity.uri)
+        except OverlayError:
+            return  # nobody to ask: nobody to be confused with
+        others = {found.claim.fingerprint for found in resolution.claims} - {own}
+        if others:
+            self._log.emit(
+                "warning",
+                text=f"{len(others)} other{'s' if len(others) > 1 else ''} on the mesh also use{'s' if len(others) == 1 else ''} "
+                f"the name {self._identity.name}. Give people your long address: {self._identity.long_uri}",
+            )

@@ -1,0 +1,168 @@
+"""Configuration: defaults need no file, a TOML file overrides them, the command line overrides both."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from .errors import ConfigError
+
+MESH_PORT = 7350
+SIP_PORT = 5060
+
+
+def default_data_directory() -> Path:
+    """Return where a user's node keeps its state (XDG data directory on Linux)."""
+    return Path(platformdirs.user_data_dir("freecall", appauthor=False))
+
+
+@dataclass(frozen=True)
+class NodeConfig:
+    """Who this node is and how it meets others."""
+
+    name: str = ""
+    listen: str = ""
+    bootstrap: tuple[str, ...] = ()
+    lan: bool = True
+    openpgp: str = "auto"
+
+
+@dataclass(frozen=True)
+class PhonesConfig:
+    """Where phones register, and how they prove themselves."""
+
+    sip: str = ""
+    secret_file: str = ""
+    algorithms: tuple[str, ...] = ("MD5",)
+
+
+@dataclass(frozen=True)
+class CallsConfig:
+    """How calls are answered."""
+
+    ring_seconds: int = 180
+    answer_with: str = ""
+
+
+@dataclass(frozen=True)
+class LogConfig:
+    """What the log on standard error tells."""
+
+    level: str = "warning"
+    personal: bool = False
+
+
+@dataclass(frozen=True)
+class Config:
+    """The whole configuration of a node."""
+
+    node: NodeConfig = field(default_factory=NodeConfig)
+    phones: PhonesConfig = field(default_factory=PhonesConfig)
+    calls: CallsConfig = field(default_factory=CallsConfig)
+    log: LogConfig = field(default_factory=LogConfig)
+
+
+CHOICES: dict[str, tuple[str, ...]] = {
+    "openpgp": ("auto", "gnupg", "sequoia"),
+    "answer_with": ("", "echo"),
+    "level": ("debug", "info", "warning", "error"),
+}
+
+TEMPLATE = f"""\
+# Free Call. Each line shows the default; take the # away to change it.
+
+[node]
+# Your name on the mesh: name@mesh. Default: the login name.
+#name = ""
+# Mesh address, HOST:PORT (UDP for the directory, TCP for calls). Default: all addresses, port {MESH_PORT} or the next free one.
+#listen = ""
+# Nodes to join through, beside those remembered and those on the same LAN.
+#bootstrap = ["192.0.2.1:{MESH_PORT}"]
+# Look for nodes on the same LAN (DNS-SD).
+#lan = true
+# Where your OpenPGP key lives: "gnupg" (needs gpg), "sequoia" (built in), "auto" (gnupg if there).
+#openpgp = "auto"
+
+[phones]
+# Where phones register, HOST:PORT. Default: 127.0.0.1, port {SIP_PORT} or the next free one.
+#sip = ""
+# A file whose first line is the phones' password. Default: a random one, shown at start.
+#secret_file = ""
+# Digest algorithms offered to phones. Some phones fail when SHA-256 is in the list.
+#algorithms = ["MD5"]
+
+[calls]
+# How long a phone rings before the caller hears that nobody answers.
+#ring_seconds = 180
+# Answer your own calls with a service instead of a phone: "echo" (for test nodes).
+#answer_with = ""
+
+[log]
+# debug, info, warning or error.
+#level = "warning"
+# Write names, addresses and keys into the log.
+#personal = false
+"""
+
+
+def load_config(path: Path, *, must_exist: bool) -> Config:
+    """Read ``path`` over the defaults.
+
+    Raises:
+        ConfigError: the file cannot be read, is no TOML, or a table, key or value is wrong.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        if must_exist:
+            raise ConfigError(f"{path} does not exist. Make one with fc-node --write-config.") from None
+        return Config()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}.") from error
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}.") from error
+    return _read_tables(path, tables)
+
+
+def _read_tables(path: Path, tables: Mapping[str, Any]) -> Config:
+    config = Config()
+    known = {f.name for f in fields(Config)}
+    for table, values in tables.items():
+        if table not in known:
+            raise ConfigError(f"{path}: [{table}] is no table of this file. Tables: {', '.join(sorted(known))}.")
+        if not isinstance(values, dict):
+            raise ConfigError(f"{path}: {table} must be a table, written as [{table}].")
+        section = getattr(config, table)
+        config = replace(config, **{table: _read_table(path, table, section, values)})
+    return config
+
+
+def _read_table(path: Path, table: str, section: Any, values: Mapping[str, Any]) -> Any:
+    known = {f.name for f in fields(section)}
+    checked: dict[str, Any] = {}
+    for key, value in values.items():
+        where = f"{path}: [{table}] {key}"
+        if key not in known:
+            raise ConfigError(f"{where} is not known. Keys of [{table}]: {', '.join(sorted(known))}.")
+        checked[key] = _check_value(where, key, value, getattr(section, key))
+    return replace(section, **checked)
+
+
+def _check_value(where: str, key: str, value: Any, default: Any) -> Any:
+    if isinstance(default, tuple):
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise ConfigError(f"{where} must be a list of strings, such as {list(default) or ['one', 'two']}.")
+        return tuple(value)
+    if type(value) is not type(default):
+        words = {bool: "true or false", int: "a whole number", str: "a string in quotes"}
+        raise ConfigError(f"{where} must be {words[type(default)]}, not {value!r}.")
+    if key in CHOICES and value not in CHOICES[key]:
+        raise ConfigError(f"{where} must be one of {', '.join(repr(c) for c in CHOICES[key])}, not {value!r}.")
+    if isinstance(value, int) and not isinstance(value, bool) and not 1 <= value <= 3600:
+        raise ConfigError(f"{where} must lie between 1 and 3600, not {value}.")
+    return value

@@ -1,0 +1,143 @@
+"""The node's side of the control API (docs/control-api.md)."""
+
+import json
+import logging
+import os
+import stat
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from aiohttp import web
+
+from sipgate.ports import Refusal
+
+from ..errors import FreeCallError
+from ..events import Event, EventLog
+from . import socket_path
+
+logger = logging.getLogger(__name__)
+
+MAX_BODY_BYTES = 64 * 1024
+
+
+class Node(Protocol):
+    """What the control API asks of the running node."""
+
+    log: EventLog
+
+    def status(self) -> dict[str, Any]:
+        """Return who the node is and what it does now."""
+
+    async def lookup(self, uri: str) -> dict[str, Any]:
+        """Return the evidence for a name; raise FreeCallError or Refusal."""
+
+    def call(self, order: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+        """Place a call without a phone; yield its events, then one object with ``result``."""
+
+    async def hang_up(self, call: str) -> bool:
+        """End a call; False when there is none of that id."""
+
+
+@asynccontextmanager
+async def serve(node: Node, data: Path) -> AsyncIterator[Path]:
+    """Serve the control API of ``node`` while the block runs; yields the socket's path."""
+    app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_errors_as_sentences])
+    routes = _Routes(node)
+    app.add_routes(
+        [
+            web.get("/v1/status", routes.status),
+            web.get("/v1/lookup", routes.lookup),
+            web.get("/v1/events", routes.events),
+            web.post("/v1/calls", routes.place_call),
+            web.delete("/v1/calls/{call}", routes.hang_up),
+        ]
+    )
+    path = socket_path(data)
+    _make_private_folder(path.parent)
+    path.unlink(missing_ok=True)
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        mask = os.umask(0o177)  # the socket is born 0600: nobody else can connect in between
+        try:
+            await web.UnixSite(runner, str(path)).start()
+        finally:
+            os.umask(mask)
+        yield path
+    finally:
+        await runner.cleanup()
+        path.unlink(missing_ok=True)
+
+
+def _make_private_folder(folder: Path) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    status = folder.lstat()
+    if status.st_uid != os.getuid() or stat.S_ISLNK(status.st_mode):
+        raise FreeCallError(f"{folder} belongs to somebody else: remove it, or choose a shorter --data directory.")
+
+
+@web.middleware
+async def _errors_as_sentences(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except Refusal as refusal:
+        return web.json_response({"error": refusal.reason, "sip_status": refusal.status}, status=409)
+    except FreeCallError as error:
+        return web.json_response({"error": str(error)}, status=400)
+    except (ValueError, KeyError, TypeError) as error:
+        return web.json_response({"error": f"The request cannot be read: {error}"}, status=400)
+
+
+class _Routes:
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    async def status(self, _request: web.Request) -> web.Response:
+        return web.json_response(self._node.status())
+
+    async def lookup(self, request: web.Request) -> web.Response:
+        return web.json_response(await self._node.lookup(request.query["uri"]))
+
+    async def events(self, request: web.Request) -> web.StreamResponse:
+        with self._node.log.subscribe() as events:
+
+            async def as_json() -> AsyncIterator[str]:
+                async for event in events:
+                    yield event.json()
+
+            return await _stream(request, as_json())
+
+    async def place_call(self, request: web.Request) -> web.StreamResponse:
+        order = await request.json()
+        if not isinstance(order, dict):
+            raise TypeError("expected a JSON object")
+
+        async def as_json() -> AsyncIterator[str]:
+            async for item in self._node.call(order):
+                yield json.dumps(item, ensure_ascii=False)
+
+        return await _stream(request, as_json())
+
+    async def hang_up(self, request: web.Request) -> web.Response:
+        if not await self._node.hang_up(request.match_info["call"]):
+            return web.json_response({"error": "There is no such call."}, status=404)
+        return web.json_response({"ended": True})
+
+
+async def _stream(request: web.Request, lines: AsyncIterator[str]) -> web.StreamResponse:
+    """Send ``lines`` as they come. The first is awaited before the headers, so that an early error has a status."""
+    response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+    await response.prepare(request)
+    try:
+        async for line in lines:
+            await response.write(line.encode() + b"\n")
+    except ConnectionResetError:
+        logger.debug("a control client went away")
+    return response
+
+
+__all__ = ["Event", "Node", "serve"]

@@ -1,0 +1,161 @@
+"""What the mesh says about a name: every claim, whether its delegation holds, and what our pins make of it."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from overlay.overlay import FoundClaim, Overlay
+from overlay.protocol.nodeid import node_id_of
+from overlay.protocol.endpoint import Endpoint
+from trust.delegation import DelegationRefused, SignedDelegation, check
+from trust.keyring import BadKey, Verifier
+from trust.pins import Pins, TrustState
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ClaimEvidence:
+    """One claim under a name, judged.
+
+    ``key`` is the transferable OpenPGP public key, None when nobody could give it; ``problem`` says why the claim
+    cannot be believed, None when its delegation is valid.
+    """
+
+    fingerprint: str
+    trust: TrustState
+    node_public_key: bytes
+    node_id: bytes
+    endpoints: tuple[Endpoint, ...]
+    key: bytes | None
+    serial: int
+    copies: int
+    problem: str | None
+
+    @property
+    def is_believable(self) -> bool:
+        """True when the OpenPGP key under the claim vouches for the node."""
+        return self.problem is None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the claim as one stable JSON object."""
+        return {
+            "fingerprint": self.fingerprint,
+            "trust": self.trust.value,
+            "node_id": self.node_id.hex(),
+            "node_public_key": self.node_public_key.hex(),
+            "endpoints": [str(endpoint) for endpoint in self.endpoints],
+            "verified_delegation": self.is_believable,
+            "problem": self.problem,
+            "copies": self.copies,
+        }
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that is known about a name at this moment."""
+
+    uri: str
+    claims: tuple[ClaimEvidence, ...]
+    pinned_fingerprint: str | None
+    asked: int
+    elapsed_ms: float
+    believable: tuple[ClaimEvidence, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "believable", tuple(c for c in self.claims if c.is_believable))
+
+    @property
+    def pinned(self) -> ClaimEvidence | None:
+        """The claim by the key that we know under this name; of several nodes the one delegated to last."""
+        mine = [c for c in self.believable if c.fingerprint == self.pinned_fingerprint]
+        return max(mine, key=lambda c: (bool(c.endpoints), c.serial), default=None)
+
+    @property
+    def conflict(self) -> bool:
+        """True when the name is pinned to one key and only others claim it now."""
+        return self.pinned_fingerprint is not None and self.pinned is None and bool(self.claims)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the evidence as one stable JSON object."""
+        return {
+            "uri": self.uri,
+            "found": bool(self.believable),
+            "conflict": self.conflict,
+            "pinned_fingerprint": self.pinned_fingerprint,
+            "asked": self.asked,
+            "elapsed_ms": round(self.elapsed_ms, 1),
+            "claims": [claim.as_json() for claim in self.claims],
+        }
+
+
+class EvidenceGatherer:
+    """Asks the overlay about a name and judges what comes back."""
+
+    def __init__(self, overlay: Overlay, verifier: Verifier, pins: Pins, clock: Callable[[], float]) -> None:
+        self._overlay = overlay
+        self._verifier = verifier
+        self._pins = pins
+        self._clock = clock
+
+    async def gather(self, uri: str) -> Evidence:
+        """Return what the mesh says about the canonical ``uri``.
+
+        Raises:
+            overlay.Isolated: there is nobody to ask.
+        """
+        resolution = await self._overlay.resolve(uri)
+        async with asyncio.TaskGroup() as group:
+            judged = [group.create_task(self._judge(uri, found)) for found in resolution.claims]
+        pin = self._pins.get(uri)
+        return Evidence(
+            uri=uri,
+            claims=tuple(sorted((task.result() for task in judged), key=lambda c: (not c.is_believable, c.fingerprint))),
+            pinned_fingerprint=pin.fingerprint if pin else None,
+            asked=resolution.asked,
+            elapsed_ms=resolution.elapsed_ms,
+        )
+
+    async def _judge(self, uri: str, found: FoundClaim) -> ClaimEvidence:
+        claim = found.claim
+        fingerprint = claim.fingerprint.hex().upper()
+        async with asyncio.TaskGroup() as group:
+            where = group.create_task(self._overlay.resolve_node(claim.node_public_key))
+            key_task = group.create_task(self._key(uri, fingerprint, claim.key_blob))
+        record, key = where.result(), key_task.result()
+        serial, problem = await self._check(uri, found, fingerprint, key)
+        return ClaimEvidence(
+            fingerprint=fingerprint,
+            trust=self._pins.state_of(uri, fingerprint),
+            node_public_key=claim.node_public_key,
+            node_id=node_id_of(claim.node_public_key),
+            endpoints=record.endpoints if record else (),
+            key=key,
+            serial=serial,
+            copies=found.copies,
+            problem=problem,
+        )
+
+    async def _key(self, uri: str, fingerprint: str, blob: bytes) -> bytes | None:
+        pin = self._pins.get(uri)
+        if pin is not None and pin.fingerprint == fingerprint:
+            return pin.key
+        return await self._overlay.fetch_blob(blob)
+
+    async def _check(self, uri: str, found: FoundClaim, fingerprint: str, key: bytes | None) -> tuple[int, str | None]:
+        claim = found.claim
+        if found.node_public_key != claim.node_public_key:
+            return 0, "The claim was published by another node than the one it names."
+        if key is None:
+            return 0, "The OpenPGP key of the claim is not on the mesh."
+        try:
+            signed = SignedDelegation.parse(claim.delegation)
+            if signed.fingerprint != fingerprint:
+                return 0, "The delegation was made by another key than the one claimed."
+            now = self._clock()
+            await check(self._verifier, signed, key, now=now, uri=uri, node_public_key=claim.node_public_key)
+        except (DelegationRefused, BadKey) as error:
+            return 0, str(error)
+        return signed.delegation.serial, None

@@ -1,0 +1,135 @@
+"""Who this node is: its keys, its user's name, the phones' password. Made at the first start, kept ever after."""
+
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from overlay.identity import NodeKey
+from trust.delegation import Delegation, DelegationRefused, SignedDelegation, delegate
+from trust.keyring import Keyring, open_keyring
+from trust.uris import self_certifying_uri
+
+from .config import Config
+from .errors import ConfigError
+from .mesh_uri import canonical, login_name, user_of
+from .store import DataDirectory
+
+DELEGATION_SECONDS = 2 * 365 * 86400
+RENEW_BEFORE_SECONDS = 365 * 86400
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A node and the user it speaks for."""
+
+    name: str
+    uri: str
+    long_uri: str
+    node_key: NodeKey
+    keyring: Keyring
+    public_key: bytes
+    delegation: SignedDelegation
+    sip_secret: str
+
+    @property
+    def uris(self) -> frozenset[str]:
+        """Every address under which the user is called."""
+        return frozenset({self.uri, self.long_uri})
+
+
+def node_key(data: DataDirectory) -> NodeKey:
+    """Return the node's key; the first call makes it."""
+    store = data.file("node.key")
+    seed = store.load()
+    if seed is None:
+        key = NodeKey.generate()
+        store.save(key.seed)
+        return key
+    try:
+        return NodeKey.from_seed(seed)
+    except ValueError as error:
+        raise ConfigError(
+            f"{store.path} is damaged ({error}). Restore it from a copy, or remove it to become a new node."
+        ) from error
+
+
+def user_name(data: DataDirectory, wanted: str) -> str:
+    """Return the user's name: the one asked for now, the one kept from before, or the login name."""
+    store = data.file("name")
+    kept = (store.load() or b"").decode(errors="replace").strip()
+    name = user_of(canonical(wanted or kept or login_name()))
+    if name != kept:
+        store.save(name.encode() + b"\n")
+    return name
+
+
+def sip_secret(data: DataDirectory, secret_file: str) -> str:
+    """Return the phones' password: the first line of ``secret_file``, or a random one that is kept.
+
+    Raises:
+        ConfigError: the file cannot be read or its first line is empty.
+    """
+    if secret_file:
+        try:
+            lines = Path(secret_file).expanduser().read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"The phones' password cannot be read from {secret_file}: {error}.") from error
+        if not lines or not lines[0].strip():
+            raise ConfigError(f"The first line of {secret_file} is empty. Write the phones' password there.")
+        return lines[0].strip()
+    store = data.file("sip.secret")
+    kept = store.load()
+    if kept:
+        return kept.decode().strip()
+    secret = secrets.token_urlsafe(12)
+    store.save(secret.encode() + b"\n")
+    return secret
+
+
+async def open_identity(data: DataDirectory, config: Config, *, now: float) -> Identity:
+    """Load or make everything that says who we are.
+
+    Raises:
+        ConfigError: something on disk or in the configuration cannot be used.
+    """
+    name = user_name(data, config.node.name)
+    uri = canonical(name)
+    key = node_key(data)
+    backend = config.node.openpgp
+    keyring = await open_keyring(data.path, f"{name} <{uri}>", backend=backend)
+    return Identity(
+        name=name,
+        uri=uri,
+        long_uri=self_certifying_uri(name, keyring.fingerprint),
+        node_key=key,
+        keyring=keyring,
+        public_key=await keyring.export(),
+        delegation=await _delegation(data, keyring, uri, key.public_key, now),
+        sip_secret=sip_secret(data, config.phones.secret_file),
+    )
+
+
+async def _delegation(
+    data: DataDirectory, keyring: Keyring, uri: str, node_public_key: bytes, now: float
+) -> SignedDelegation:
+    """Return our delegation for this name and node: the kept one while it is good for long, else a new one."""
+    store = data.file("delegation")
+    serial = 1
+    raw = store.load()
+    if raw is not None:
+        try:
+            kept = SignedDelegation.parse(raw)
+        except DelegationRefused:
+            pass  # damaged: a new one with a fresh serial replaces it
+        else:
+            serial = kept.delegation.serial + 1
+            is_ours = kept.fingerprint == keyring.fingerprint and kept.delegation.uri == uri
+            is_for_node = kept.delegation.node_public_key == node_public_key
+            if is_ours and is_for_node and kept.delegation.not_after > now + RENEW_BEFORE_SECONDS:
+                return kept
+    fresh = await delegate(
+        keyring,
+        Delegation(uri=uri, node_public_key=node_public_key, serial=serial, not_after=int(now) + DELEGATION_SECONDS),
+    )
+    store.save(bytes(fresh))
+    return fresh

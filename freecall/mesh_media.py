@@ -1,0 +1,218 @@
+"""Answers the gateway's `MediaFactory` port with the media package, and turns its news into events and pins.
+
+The media package costs up to a second and 40 MB to import (aiortc): `warm_up` does so in a thread, once the node
+is ready, so that neither the start nor the first call waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from overlay.addresses import usable_addresses
+from overlay.protocol.nodeid import node_id_of
+from sipgate import ports as gateway_ports
+from sipgate.ports import MediaContext
+from trust.keyring import BadKey, BadSignature, Keyring
+from trust.pins import Pins, TrustState
+
+from .adapters import SELF, PeerKeys, Self, is_loopback
+from .events import EventLog
+from .supervise import Supervisor
+
+if TYPE_CHECKING:
+    from media.call_media import CallMedia
+    from media.events import MediaEvent, Secured
+
+DISCARD_PORT = 9
+
+
+async def warm_up() -> None:
+    """Import the media package without holding up the loop."""
+    await asyncio.to_thread(importlib.import_module, "media.call_media")
+    await asyncio.to_thread(importlib.import_module, "media.softphone")
+
+
+class PeerEndorser:
+    """Answers media's `Endorser` port: our user's signature, and the peer's checked against the expected key."""
+
+    def __init__(self, keyring: Keyring, peer_fingerprint: str, peer_key: bytes) -> None:
+        self._keyring = keyring
+        self._peer_fingerprint = peer_fingerprint
+        self._peer_key = peer_key
+
+    async def sign(self, statement: bytes) -> bytes:
+        """Return our user's detached signature."""
+        return await self._keyring.sign(statement)
+
+    async def verify(self, statement: bytes, signature: bytes) -> bool:
+        """Tell whether the peer's primary key, and no other, signed ``statement``."""
+        try:
+            return await self._keyring.verify(statement, signature, self._peer_key) == self._peer_fingerprint
+        except (BadSignature, BadKey):
+            return False
+
+
+class MeshMedia:
+    """Opens the media of each call, and tells what becomes of it."""
+
+    def __init__(
+        self,
+        me: Self,
+        keyring: Keyring,
+        pins: Pins,
+        keys: PeerKeys,
+        log: EventLog,
+        call_of: Callable[[str, str], str],
+        clock: Callable[[], float],
+        supervisor: Supervisor,
+    ) -> None:
+        self._me = me
+        self._keyring = keyring
+        self._pins = pins
+        self._keys = keys
+        self._log = log
+        self._call_of = call_of
+        self._clock = clock
+        self._supervisor = supervisor
+
+    async def open(self, context: MediaContext) -> gateway_ports.CallMedia:
+        """Return the media of a new call.
+
+        Raises:
+            MediaRefused: the peer's key is not at hand, so its confirmation could not be checked.
+        """
+        await warm_up()
+        from media.call_media import CallMedia, Parties  # noqa: PLC0415 - heavy: loaded after the start
+
+        peer = context.peer
+        key = self._keys.get(peer.fingerprint)
+        if key is None:
+            raise gateway_ports.MediaRefused(488, f"The key of {peer.display_name} is not known: the call cannot be verified.")
+        own, other = (self._me.fingerprint, self._me.node_public_key), (peer.fingerprint, peer.node_public_key)
+        caller, callee = (own, other) if context.role == "caller" else (other, own)
+        media = CallMedia(
+            role=context.role,
+            call_id=context.call_id,
+            parties=Parties(
+                caller_fingerprint=caller[0],
+                callee_fingerprint=callee[0],
+                caller_node_id=node_id_of(caller[1]),
+                callee_node_id=node_id_of(callee[1]),
+            ),
+            endorser=PeerEndorser(self._keyring, peer.fingerprint, key),
+            phone_host=own_address_towards(context.phone_host),
+            phone_allowed=frozenset({context.phone_host}),
+            mesh_addresses=mesh_addresses(context.peer_host),
+            early=peer.known,
+            mute_until_confirmed=peer.known,
+            on_event=lambda event: self._tell(context, key, event),
+            peer_name=peer.display_name,
+        )
+        self._supervisor.start(media.run(), name="media of a call")
+        return GatewayCallMedia(media)
+
+    def _tell(self, context: MediaContext, key: bytes, event: MediaEvent) -> None:
+        from media.events import MediaConnected, Secured  # noqa: PLC0415 - loaded with media
+
+        call = self._call_of(context.call_id, context.role)
+        if isinstance(event, MediaConnected):
+            self._log.emit("call_media", call=call, setup_ms=round(event.setup_ms, 1))
+        elif isinstance(event, Secured):
+            self._secured(context, key, call, event)
+
+    def _secured(self, context: MediaContext, key: bytes, call: str, event: Secured) -> None:
+        peer = context.peer
+        if event.signed and peer.trust != SELF:
+            if self._pins.state_of(peer.uri, peer.fingerprint) is TrustState.NEW:
+                self._pins.pin(peer.uri, peer.fingerprint, key, self._clock())
+        pin = self._pins.get(peer.uri)
+        self._log.emit(
+            "call_secured",
+            call=call,
+            peer=peer.uri,
+            fingerprint=peer.fingerprint,
+            node_id=node_id_of(peer.node_public_key).hex(),
+            trust=peer.trust,
+            words=list(event.words),
+            signed=event.signed,
+            pinned=peer.trust == SELF or (pin is not None and pin.fingerprint == peer.fingerprint),
+            dtls=event.dtls_version,
+            cipher=event.cipher,
+            profile=event.profile,
+            elapsed_ms=round(event.elapsed_ms, 1),
+        )
+
+
+class GatewayCallMedia:
+    """A `media.CallMedia` in the gateway's words: the same methods, with the gateway's own refusal."""
+
+    def __init__(self, media: CallMedia) -> None:
+        self._media = media
+
+    async def offer_from_phone(self, sdp: bytes) -> bytes:
+        """Turn the phone's offer into the offer for the mesh."""
+        with _refusals():
+            return await self._media.offer_from_phone(sdp)
+
+    async def answer_from_mesh(self, sdp: bytes) -> bytes:
+        """Turn the peer's answer into the answer for the phone."""
+        with _refusals():
+            return await self._media.answer_from_mesh(sdp)
+
+    async def offer_from_mesh(self, sdp: bytes) -> bytes:
+        """Turn the peer's offer into the offer for the phones."""
+        with _refusals():
+            return await self._media.offer_from_mesh(sdp)
+
+    async def answer_from_phone(self, sdp: bytes) -> bytes:
+        """Turn a phone's answer into the answer for the mesh."""
+        with _refusals():
+            return await self._media.answer_from_phone(sdp)
+
+    def transport_fragment(self) -> bytes | None:
+        """Return our transport, or None when there is none to send."""
+        return self._media.transport_fragment()
+
+    async def transport_from_mesh(self, fragment: bytes) -> None:
+        """Take the peer's transport."""
+        with _refusals():
+            await self._media.transport_from_mesh(fragment)
+
+    async def failed(self) -> tuple[int, str]:
+        """Wait until the media has failed for good."""
+        return await self._media.failed()
+
+    async def aclose(self) -> None:
+        """Free everything."""
+        await self._media.aclose()
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    from media.errors import MediaRefused  # noqa: PLC0415 - loaded with media
+
+    try:
+        yield
+    except MediaRefused as refused:
+        raise gateway_ports.MediaRefused(refused.status, refused.reason) from refused
+
+
+def own_address_towards(host: str) -> str:
+    """Return our address as ``host`` sees it. Nothing is sent: the kernel only chooses the route."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        probe.connect((host, DISCARD_PORT))
+        address: str = probe.getsockname()[0]
+        return address
+
+
+def mesh_addresses(peer_host: str) -> list[str]:
+    """Return the addresses to gather candidates on: loopback only for a peer on this machine."""
+    if is_loopback(peer_host):
+        return [own_address_towards(peer_host)]
+    return usable_addresses()

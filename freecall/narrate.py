@@ -1,0 +1,167 @@
+"""One line for each thing that happens, in words for the person at the laptop."""
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from .events import Event
+from .mesh_uri import user_of
+
+TRUST_WORDS = {
+    "new": "new person",
+    "pinned": "same key as before",
+    "verified": "verified in person",
+    "self": "yourself",
+    "conflict": "KEY CHANGED",
+}
+
+
+def print_json(event: Event) -> None:
+    """Print the event as one JSON line."""
+    print(event.json(), flush=True)  # noqa: T201 - this is the program's output
+
+
+class Narrator:
+    """Prints events as sentences. Events that matter only to programs stay silent."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._write = write
+        self._peers: dict[str, str] = {}
+
+    def __call__(self, event: Event) -> None:
+        """Print the sentence of ``event``, if it has one."""
+        if event.name == "ready":
+            self._write(welcome(event.fields))
+            return
+        sentence = self.sentence(event)
+        if sentence:
+            when = datetime.fromtimestamp(event.at).astimezone()
+            self._write(f"{when:%H:%M:%S}  {sentence}")
+
+    def sentence(self, event: Event) -> str | None:
+        """Return the words for ``event``, None when a person need not know."""
+        tell = getattr(self, f"_{event.name}", None)
+        return tell(event.fields) if tell else None
+
+    def _name(self, fields: dict[str, Any]) -> str:
+        return self._peers.get(fields["call"], fields.get("peer") or "the other side").removeprefix("sip:")
+
+    def _joined(self, f: dict[str, Any]) -> str:
+        return f"On the mesh: {f['contacts']} node{'s' if f['contacts'] != 1 else ''} known."
+
+    def _isolated(self, _f: dict[str, Any]) -> str:
+        return "Alone: no other node found yet. Calls to yourself and echo@mesh work."
+
+    def _published(self, f: dict[str, Any]) -> str:
+        return f"{f['uri'].removeprefix('sip:')} can be found (kept by {f['copies']} node{'s' if f['copies'] != 1 else ''})."
+
+    def _phone_registered(self, f: dict[str, Any]) -> str:
+        return f"Phone ready: {f['contact']}"
+
+    def _phone_unregistered(self, f: dict[str, Any]) -> str:
+        return f"Phone gone: {f['contact']}"
+
+    def _registration_refused(self, f: dict[str, Any]) -> str:
+        return f"A phone was refused ({f['user']}): {f['reason']}"
+
+    def _call_started(self, f: dict[str, Any]) -> str:
+        self._peers[f["call"]] = f["peer"]
+        who = f["peer"].removeprefix("sip:")
+        trust = TRUST_WORDS.get(f["trust"], f["trust"])
+        return f"{who} is calling ({trust})" if f["direction"] == "in" else f"Calling {who} ({trust})"
+
+    def _call_ringing(self, f: dict[str, Any]) -> str:
+        return f"Ringing: {self._name(f)}"
+
+    def _call_answered(self, f: dict[str, Any]) -> str:
+        return f"Answered: {self._name(f)}"
+
+    def _call_secured(self, f: dict[str, Any]) -> str:
+        who = self._name(f)
+        words = " ".join(f["words"])
+        signed = "signed by the pinned key" if f["signed"] and f["pinned"] else "NOT SIGNED"
+        hint = "  Compare these words with the other person." if f["trust"] == "new" else ""
+        return (
+            f"[lock] {who}: {TRUST_WORDS.get(f['trust'], f['trust'])}, {signed}.\n"
+            f"          key    {spaced(f['fingerprint'])}\n"
+            f"          words  {words}{hint}"
+        )
+
+    def _call_refused(self, f: dict[str, Any]) -> str:
+        self._peers.pop(f["call"], None)
+        return f"Not connected to {f['peer'].removeprefix('sip:')}: {f['reason']} ({f['status']})"
+
+    def _call_ended(self, f: dict[str, Any]) -> str:
+        who = self._name(f)
+        self._peers.pop(f["call"], None)
+        by = {"phone": "your side hung up", "peer": "the other side hung up"}.get(f["by"], f["reason"])
+        return f"Ended: {who} ({by})"
+
+    def _warning(self, f: dict[str, Any]) -> str:
+        return f"Warning: {f['text']}"
+
+    def _stopped(self, _f: dict[str, Any]) -> str:
+        return "Stopped."
+
+
+def spaced(fingerprint: str) -> str:
+    """Return a fingerprint in groups of four, as GnuPG shows it."""
+    return " ".join(fingerprint[i : i + 4] for i in range(0, len(fingerprint), 4))
+
+
+def welcome(ready: dict[str, Any]) -> str:
+    """Return what a person reads first: who they are, how to point a phone here, what to try."""
+    sip = ready["sip"]
+    lines = [
+        f"Free Call {ready['version']}",
+        "",
+        f"  You are     {ready['uri'].removeprefix('sip:')}",
+        f"              {ready['self_certifying_uri'].removeprefix('sip:')}  (only your key can claim this one)",
+        f"  Your key    {spaced(ready['fingerprint'])}",
+        "",
+        f"  Your phone  server    {sip['address']}  (UDP or TCP; as outbound proxy where it asks for one)",
+        f"              user      {sip['username']}     domain  {sip['domain']}",
+        f"              password  {sip['secret']}",
+    ]
+    for kind, path in ready["provisioning"].items():
+        lines.append(f"              or copy this file into {kind}: {path}")
+    lines += [
+        "",
+        f"  Try it      dial echo@{sip['domain']} on the phone, or type: .venv/bin/fc-call echo@{sip['domain']}",
+        f"  Others      join with: ./scripts/run --bootstrap {ready['mesh'][0] if ready['mesh'] else 'HOST:PORT'}",
+        f"  State       {ready['data']}",
+        "  Ctrl-C stops this node.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def as_text(evidence: dict[str, Any]) -> str:
+    """Return the evidence of a lookup as a person reads it."""
+    name = evidence["uri"].removeprefix("sip:")
+    lines = []
+    for claim in evidence["claims"]:
+        trust = TRUST_WORDS.get(claim["trust"], claim["trust"])
+        believed = "vouches for this node" if claim["verified_delegation"] else f"NOT BELIEVED: {claim['problem']}"
+        lines += [
+            f"{name}: {trust}",
+            f"  key         {spaced(claim['fingerprint'])}  ({believed})",
+            f"  node        {claim['node_id']}",
+            f"  reachable   {', '.join(claim['endpoints']) or 'not now'}",
+            f"  copies      {claim['copies']}",
+        ]
+    if evidence["conflict"]:
+        lines.append(
+            f"CONFLICT: you know {name} by the key {spaced(evidence['pinned_fingerprint'])}. Nobody with that key claims the "
+            "name now, somebody else does. Calls to it are refused."
+        )
+    elif not evidence["claims"]:
+        lines.append(f"Nobody on the mesh is called {name}.")
+    lines.append(f"{evidence['elapsed_ms']} ms, {evidence['asked']} nodes asked")
+    return "\n".join(lines)
+
+
+def dumps(value: dict[str, Any]) -> str:
+    """Return one stable JSON line."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)

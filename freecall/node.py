@@ -1,0 +1,72 @@
+"""A running node, as the control API and the commands see it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+from overlay.errors import OverlayError
+from sipgate.gateway import Gateway
+
+from .errors import FreeCallError
+from .events import EventLog
+from .evidence import EvidenceGatherer
+from .identity import Identity
+from .mesh_uri import canonical
+from .placed_call import Order, Outcome, follow
+
+
+class Node:
+    """What a person can ask of their node. Satisfies the port of `control.server`."""
+
+    def __init__(self, identity: Identity, gateway: Gateway, gatherer: EvidenceGatherer, log: EventLog) -> None:
+        self.log = log
+        self.ready: dict[str, Any] = {}
+        self._identity = identity
+        self._gateway = gateway
+        self._gatherer = gatherer
+
+    def status(self) -> dict[str, Any]:
+        """Return the fields of ``ready`` and the ids of the calls in progress. The phones' password stays out."""
+        public = dict(self.ready, calls=sorted(self._gateway.calls))
+        public["sip"] = {key: value for key, value in public["sip"].items() if key != "secret"}
+        return public
+
+    async def lookup(self, uri: str) -> dict[str, Any]:
+        """Return the evidence for a name.
+
+        Raises:
+            FreeCallError: the name is malformed, or there is nobody to ask.
+        """
+        try:
+            return (await self._gatherer.gather(canonical(uri))).as_json()
+        except OverlayError as error:
+            raise FreeCallError(f"The mesh cannot be asked: {error}") from error
+
+    async def call(self, order: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+        """Place the call of ``order``; yield its events, then ``{"result": ...}``.
+
+        Raises:
+            FreeCallError: the order is wrong.
+        """
+        from media.softphone import WavPhone  # noqa: PLC0415 - heavy: loaded after the start
+
+        parsed = Order.parse(order)
+        phone = WavPhone(play=parsed.play, record=parsed.record)
+        outcome = Outcome(parsed.uri)
+        with self.log.subscribe() as events:
+            started = asyncio.get_running_loop().time()
+            call = await self._gateway.place_call(self._identity.uri, parsed.uri, phone)
+            try:
+                async for event in follow(parsed, call, events, started, outcome):
+                    yield {"event": event.name, "at": event.at, **event.fields}
+            finally:
+                if call.id in self._gateway.calls:
+                    await call.hang_up("the command was stopped")
+        yield {"result": outcome.as_json(phone, parsed.record)}
+
+    async def hang_up(self, call: str) -> bool:
+        """End a call; False when there is none of that id."""
+        if call not in self._gateway.calls:
+            return False
+        await self._gateway.hang_up(call, "ended by the user")
+        return True
