@@ -106,6 +106,15 @@ class PhoneTraffic:
             lambda: len(self.spoken()) >= count, f"{count} RTP packets", timeout=timeout
         )
 
+    async def until_quiet(self, *, seconds: float = 0.5, timeout: float = 10) -> None:
+        """Wait until nothing was sent to the phone for this long; raises TimeoutError."""
+        async with asyncio.timeout(timeout):
+            while True:
+                try:
+                    await self.until_heard(len(self.heard()) + 1, timeout=seconds)
+                except TimeoutError:
+                    return
+
     def forget(self) -> None:
         """Count from here."""
         self._start = len(self._capture.packets)
@@ -125,6 +134,15 @@ def sip_messages(capture: Capture, *, towards: int) -> list[str]:
         for packet in capture.packets
         if packet.protocol == "udp" and packet.destination[1] == towards and b"SIP/2.0" in packet.payload
     ]
+
+
+def last_caller(capture: Capture, port: int) -> str:
+    """Return the display name in the last INVITE (UDP) that was sent to a phone's port; empty without one."""
+    for message in reversed(sip_messages(capture, towards=port)):
+        if message.startswith("INVITE "):
+            lines = (line for line in message.splitlines() if line.lower().startswith(("from:", "f:")))
+            return next(lines).partition(":")[2].partition("<")[0].strip(' "')
+    return ""
 
 
 def is_run_of(part: list[bytes], whole: list[bytes]) -> bool:

@@ -1,0 +1,171 @@
+"""Hostile input: random bytes, and real messages with something broken in them."""
+
+import asyncio
+import random
+from collections.abc import Iterator, Sequence
+
+from tests.kit.netns import free_ports
+
+SIP_SEEDS = tuple(
+    message.replace("\n", "\r\n").encode()
+    for message in (
+        """\
+REGISTER sip:mesh SIP/2.0
+Via: SIP/2.0/UDP 127.0.0.1:5999;branch=z9hG4bK{n};rport
+Max-Forwards: 70
+From: <sip:alice@mesh>;tag=a{n}
+To: <sip:alice@mesh>
+Call-ID: register-{n}
+CSeq: 1 REGISTER
+Contact: <sip:alice@127.0.0.1:5999>;expires=60
+Authorization: Digest username="alice", realm="mesh", nonce="0", uri="sip:mesh", response="0", qop=auth, nc=1
+Content-Length: 0
+
+""",
+        """\
+INVITE sip:bob@mesh SIP/2.0
+v: SIP/2.0/TCP 127.0.0.1:5999;branch=z9hG4bK{n}
+Max-Forwards: 70
+f: "Alice" <sip:alice@mesh>;tag=a{n}
+t: <sip:bob@mesh>
+i: invite-{n}
+CSeq: 1 INVITE
+m: <sip:alice@127.0.0.1:5999;transport=tcp>
+c: application/sdp
+l: 56
+
+v=0
+o=- 1 1 IN IP4 127.0.0.1
+s=-
+m=audio 4000 RTP/AVP 0
+""",
+        """\
+OPTIONS sip:mesh SIP/2.0
+Via: SIP/2.0/UDP 127.0.0.1:5999;branch=z9hG4bK{n}, SIP/2.0/UDP proxy;branch=z9hG4bKx
+From: sip:alice@mesh;tag=a{n}
+To: sip:mesh
+Call-ID: options-{n}
+CSeq: 1 OPTIONS
+Route: <sip:127.0.0.1;lr>
+Content-Length: 0
+
+""",
+        """\
+SIP/2.0 200 OK
+Via: SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bK{n}
+From: <sip:alice@mesh>;tag=a
+To: <sip:bob@mesh>;tag=b
+Call-ID: response-{n}
+CSeq: 1 INVITE
+Content-Length: 0
+
+""",
+    )
+)
+
+
+def mutate(rng: random.Random, seed: bytes) -> bytes:
+    """Return the message with one to four faults: bits, cuts, repeats, inserted or swapped pieces."""
+    data = bytearray(seed.replace(b"{n}", b"%d" % rng.randrange(10**9)))
+    for _ in range(rng.randint(1, 4)):
+        if not data:
+            break
+        at = rng.randrange(len(data))
+        piece = slice(at, at + rng.randint(1, 32))
+        match rng.randrange(5):
+            case 0:
+                data[at] ^= 1 << rng.randrange(8)
+            case 1:
+                del data[piece]
+            case 2:
+                data[at:at] = rng.randbytes(rng.randint(1, 16))
+            case 3:
+                data[at:at] = data[piece] * rng.randint(1, 40)
+            case _:
+                del data[at:]
+    return bytes(data[:60_000])
+
+
+def noise(rng: random.Random, seeds: Sequence[bytes], count: int) -> Iterator[bytes]:
+    """Yield `count` messages: a third random bytes, the others mutated from the seeds."""
+    for index in range(count):
+        if index % 3 == 0 or not seeds:
+            yield rng.randbytes(rng.choice((0, 1, 2, 20, 100, 512, 1200, 1472)))
+        else:
+            yield mutate(rng, rng.choice(seeds))
+
+
+class Tap(asyncio.DatagramProtocol):
+    """A UDP forwarder that keeps what passes: put it before a node to collect real datagrams as seeds."""
+
+    def __init__(self, behind: tuple[str, int]) -> None:
+        self.seen: list[bytes] = []
+        self.address = ("127.0.0.1", 0)
+        self._behind = behind
+        self._client: tuple[str, int] | None = None
+        self._transport: asyncio.DatagramTransport | None = None
+
+    async def open(self) -> None:
+        """Start to listen on `address`."""
+        (port,) = free_ports(None)
+        self.address = ("127.0.0.1", port)
+        await asyncio.get_running_loop().create_datagram_endpoint(lambda: self, local_addr=self.address)
+
+    def close(self) -> None:
+        """Stop."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.DatagramTransport)
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self.seen.append(data)
+        assert self._transport is not None
+        if addr != self._behind:
+            self._client = addr
+            self._transport.sendto(data, self._behind)
+        elif self._client is not None:
+            self._transport.sendto(data, self._client)
+
+
+class _Silent(asyncio.DatagramProtocol):
+    """A socket whose answers nobody reads."""
+
+
+async def flood_udp(address: tuple[str, int], messages: Iterator[bytes], *, burst: int = 50) -> int:
+    """Send each message from one socket, `burst` at a time so that the receiver's buffer holds them."""
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_datagram_endpoint(_Silent, remote_addr=address)
+    count = 0
+    try:
+        for message in messages:
+            transport.sendto(message)
+            count += 1
+            if count % burst == 0:
+                await asyncio.sleep(0.005)
+    finally:
+        transport.abort()
+    return count
+
+
+async def flood_tcp(address: tuple[str, int], messages: Iterator[bytes]) -> int:
+    """Write the messages into connections; whenever the other side closes one, open the next."""
+    count = 0
+    writer: asyncio.StreamWriter | None = None
+    for message in messages:
+        if writer is None or writer.is_closing():
+            writer = (await asyncio.open_connection(*address))[1]
+        try:
+            writer.write(message)
+            await writer.drain()
+        except ConnectionError:
+            writer.transport.abort()
+        count += 1
+        if count % 20 == 0:
+            writer.transport.abort()
+            await asyncio.sleep(0)
+    if writer is not None:
+        writer.transport.abort()
+    return count
