@@ -68,7 +68,7 @@ class Directory(Protocol):
 
 @dataclass(frozen=True)
 class IncomingCaller:
-    """What an INVITE from another node claims. Its Identity has proven the node key; the rest is not proven yet."""
+    """What an INVITE from another node claims. Its Identity has proven the node key, nothing else."""
 
     uri: str
     called_uri: str
@@ -115,10 +115,10 @@ class Accounts(Protocol):
 class MediaContext:
     """What the media of one call needs to know about the call.
 
-    `call_id` is the SIP Call-ID of the mesh leg, the same at both nodes. `phone_host` is our own IP address as
-    the phone sees it, for the SDP that the phone gets; RTP is taken from `phone_allowed` only, the addresses of
-    the phones that may take part (a service in the node: 127.0.0.1). `peer_host` is the IP address that the
-    peer's signalling goes to or comes from.
+    `call_id` is the SIP Call-ID of the mesh leg, the same at both nodes. `phone_host` is our own IP address
+    as the phone sees it, for the SDP that the phone gets; RTP is taken from `phone_allowed` only, the
+    addresses of the phones that may take part (a service in the node: 127.0.0.1). `peer_host` is the IP
+    address that the peer's signalling goes to or comes from.
     """
 
     call_id: str

@@ -1,0 +1,371 @@
+"""One call: takes what its legs tell, asks the table in `protocol/b2bua.py`, does what it says.
+
+One event at a time, in the order of arrival: so a CANCEL and an answer never cross inside the node. What
+takes long (looking the callee up, inviting, hanging up) runs in tasks of the call and comes back as an event.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TypeAlias
+
+from sipgate.events import (
+    CallAnswered,
+    CallEnded,
+    CallRefused,
+    CallRinging,
+    CallStarted,
+    Direction,
+    GatewayEvent,
+)
+from sipgate.ports import MediaRefused, Refusal
+from sipgate.protocol.b2bua import Action, Input, State, step
+from sipgate.protocol.fork import Fork
+
+from .cause import CANCELLED, ELSEWHERE, Cause
+from .happenings import Callee, Find, Gone, NotFound, Stopped, ended_by
+from .joint import Joint
+from .leg import (
+    Acked,
+    Answered,
+    CalleeLeg,
+    CallerLeg,
+    Cancelled,
+    Failed,
+    HungUp,
+    Leg,
+    LegEvent,
+    NotAcked,
+    Payload,
+    Progress,
+    Reply,
+)
+from .reoffer import Reoffers
+
+RINGING = 180
+
+
+Event: TypeAlias = LegEvent | Callee | NotFound | Stopped | Gone
+
+
+class Call:
+    """A call through this node. `find` says whom to invite; it may take its time."""
+
+    def __init__(
+        self,
+        call_id: str,
+        *,
+        direction: Direction,
+        caller: CallerLeg,
+        target: str,
+        find: Find,
+        ring_timeout: float,
+        on_event: Callable[[GatewayEvent], None],
+    ) -> None:
+        self.id = call_id
+        self.direction: Direction = direction
+        self.peer_uri = target
+        self.state = State.RESOLVING
+        self.joint = Joint()
+        self._a = caller
+        self._b: CalleeLeg | None = None
+        self._find = find
+        self._ring_timeout = ring_timeout
+        self._on_event = on_event
+        self._mailbox: asyncio.Queue[Event] = asyncio.Queue()
+        self._over = asyncio.Event()
+        self._end: CallEnded | CallRefused | None = None
+        self._cause = Cause(500, "The call ended through a fault of this node")
+        self._callee: Callee | None = None
+        self._fork: Fork[CalleeLeg, Refusal] = Fork()
+        self._refusal = Refusal(500, self._cause.text)
+        self._answer = b""
+        self._stray: CalleeLeg | None = None
+        self._rung: set[tuple[int, bytes | None]] = set()
+        self._inviting: dict[CalleeLeg, asyncio.Task[None]] = {}
+        self._reoffers = Reoffers(self)
+
+    # -- what the owner may do
+
+    async def wait_ended(self) -> CallEnded | CallRefused:
+        """Wait until the call is over; tell how it ended."""
+        await self._over.wait()
+        assert self._end is not None
+        return self._end
+
+    async def hang_up(self, reason: str) -> None:
+        """End the call from this node; returns when it is over (the parties' last words may still be due)."""
+        self.post(Stopped(Input.HANG_UP, Cause(480 if self._b is None else 200, reason)))
+        await self._over.wait()
+
+    async def ended(self) -> None:
+        """Wait until the call is over."""
+        await self._over.wait()
+
+    # -- what the legs see (leg.Junction)
+
+    def post(self, event: Event) -> None:
+        """Put an event in the queue of the call."""
+        self._mailbox.put_nowait(event)
+
+    async def reoffer(self, leg: Leg, method: str, sdp: bytes) -> Reply:
+        """Pass a changed session to the other leg."""
+        return await self._reoffers.relay(leg, method, sdp)
+
+    async def cancel_reoffer(self, leg: Leg) -> None:
+        """Take the pending change back."""
+        await self._reoffers.cancel(leg)
+
+    async def pass_on(self, leg: Leg, method: str, payload: Payload) -> Reply:
+        """Pass INFO and the like to the other leg."""
+        other = self.other(leg)
+        if other is None or self.state is not State.ESTABLISHED:
+            return Reply(500, "The call is not answered yet")
+        return await other.pass_on(method, payload)
+
+    def other(self, leg: Leg) -> Leg | None:
+        """Return the leg that `leg` is joined with."""
+        if leg is self._a:
+            return self._b
+        return self._a if leg is self._b else None
+
+    # -- the life of a call
+
+    async def run(self) -> None:
+        """Carry the call from the caller's INVITE to the last leftover answer."""
+        self._a.watch(self)
+        try:
+            async with asyncio.TaskGroup() as self._tasks:
+                await self._live()
+                self._declare_over()
+                await self.joint.aclose()
+                await self._drain()
+        finally:
+            self._declare_over()
+            await self.joint.aclose()
+            for leg in (self._a, *(self._callee.legs if self._callee else ())):
+                await leg.aclose()
+
+    async def _live(self) -> None:
+        timer = self._tasks.create_task(self._time_out())
+        media = self._tasks.create_task(self._look_up())
+        while self.state is not State.OVER:
+            await self._take(await self._mailbox.get())
+            if self._b is not None:
+                timer.cancel()
+        timer.cancel()
+        media.cancel()
+
+    async def _drain(self) -> None:
+        """The call is over for both parties; wait for invitations that still owe us their final answer."""
+        if self._b is not None:
+            self._inviting[self._b].cancel()
+        while self._inviting:
+            await self._take(await self._mailbox.get())
+
+    async def _look_up(self) -> None:
+        try:
+            self.post(await self._find(self.joint))
+        except Refusal as refusal:
+            self.post(NotFound(refusal))
+        else:
+            if self.joint.media is not None:
+                self.post(Stopped(Input.MEDIA_FAILED, Cause(*await self.joint.media.failed())))
+
+    async def _time_out(self) -> None:
+        await asyncio.sleep(self._ring_timeout)
+        self.post(Stopped(Input.TIMEOUT, Cause(480, "Nobody answered in time")))
+
+    async def _take(self, event: Event) -> None:
+        given = await self._read(event)
+        if given is None:
+            return
+        before = self.state
+        self.state, actions = step(before, given)
+        if before is not State.OVER and self.state is State.OVER:
+            if given not in (Input.CANCEL, Input.HANG_UP) and self._b is None:
+                self._cause = Cause(self._refusal.status, self._refusal.reason)
+            self._end = self._ending(given)
+        for action in actions:
+            await self._act(action, event)
+
+    # -- what an event means
+
+    async def _read(self, event: Event) -> Input | None:
+        """Note what the event brings along; return the input for the table."""
+        match event:
+            case Callee() | NotFound() | Stopped():
+                return self._read_own(event)
+            case Progress():
+                return Input.PROVISIONAL
+            case Answered():
+                return await self._read_answer(event)
+            case Failed() | Gone():
+                return self._read_failure(event)
+            case _:
+                return await self._read_hang_up(event)
+
+    def _read_own(self, event: Callee | NotFound | Stopped) -> Input:
+        match event:
+            case Callee():
+                self._callee = event
+                self._a.present(event.peer)
+                return Input.FOUND
+            case NotFound(refusal):
+                self._refusal = refusal
+                return Input.REFUSED
+            case Stopped(given, cause):
+                self._refusal = Refusal(cause.status if cause.status >= 300 else 480, cause.text)
+                self._cause = cause
+                return given
+
+    def _read_failure(self, event: Failed | Gone) -> Input | None:
+        if isinstance(event, Gone):
+            self._inviting.pop(event.leg, None)
+            return None
+        best = self._fork.fail(event.leg, event.refusal.status, event.refusal)
+        if best is None:
+            return None
+        self._refusal = best
+        return Input.REFUSED
+
+    async def _read_answer(self, event: Answered) -> Input:
+        """Turn the answer of the first leg for the caller; any other is a stray."""
+        self._fork.pending.discard(event.leg)
+        if self.state not in (State.CALLING, State.RINGING):
+            self._stray = event.leg
+            return Input.ANSWER
+        try:
+            self._answer = await self.joint.answer(event.leg.side, event.sdp)
+        except MediaRefused as refused:
+            self._stray, self._refusal = event.leg, refused
+            return Input.UNUSABLE_ANSWER
+        self._b = event.leg
+        return Input.ANSWER
+
+    async def _read_hang_up(self, event: Cancelled | Acked | NotAcked | HungUp) -> Input:
+        match event:
+            case Acked(fragment):
+                if fragment:
+                    await self.joint.take_fragment(fragment)
+                return Input.ACK
+            case NotAcked():
+                self._cause = Cause(408, "The caller never confirmed the answer")
+                return Input.NO_ACK
+            case Cancelled(cause):
+                self._cause, self._refusal = cause, Refusal(487, "Call cancelled")
+                return Input.CANCEL
+            case HungUp(leg, cause):
+                self._cause = cause
+                return Input.BYE_A if leg is self._a else Input.BYE_B
+
+    # -- what to do
+
+    async def _act(self, action: Action, event: Event) -> None:
+        match action:
+            case Action.RING_A:
+                assert isinstance(event, Progress)
+                await self._ring(event)
+            case Action.ANSWER_A:
+                await self._answer_caller()
+            case Action.REFUSE_A:
+                await self._a.refuse(self._refusal)
+            case Action.INVITE_B:
+                self._invite()
+            case _:
+                self._part(action)
+
+    def _part(self, action: Action) -> None:
+        """Take leave of a leg; none of it is waited for."""
+        match action:
+            case Action.BYE_A:
+                self._tasks.create_task(self._a.bye(self._cause))
+            case Action.BYE_B if self._b is not None:
+                self._tasks.create_task(self._b.bye(self._cause))
+            case Action.BYE_STRAY if self._stray is not None:
+                self._tasks.create_task(self._drop(self._stray))
+            case Action.CANCEL_OTHERS:
+                self._cancel(ELSEWHERE)
+            case Action.CANCEL_B:
+                self._cancel(self._cause)
+            case _:
+                raise AssertionError(action)
+
+    def _cancel(self, cause: Cause) -> None:
+        for leg in self._fork.pending:
+            self._tasks.create_task(leg.cancel(cause))
+
+    def _invite(self) -> None:
+        assert self._callee is not None
+        peer = self._callee.peer
+        self._on_event(
+            CallStarted(
+                self.id, self.direction, peer.uri, peer.display_name, peer.trust, self._callee.call_id
+            )
+        )
+        self._fork = Fork(set(self._callee.legs))
+        for leg in self._callee.legs:
+            self._inviting[leg] = self._tasks.create_task(self._invite_leg(leg, self._callee.offer))
+
+    async def _invite_leg(self, leg: CalleeLeg, offer: bytes) -> None:
+        try:
+            await leg.invite(offer, self)
+        finally:
+            self.post(Gone(leg))
+
+    async def _drop(self, leg: CalleeLeg) -> None:
+        """Confirm an answer that nobody wants, and hang up: a 2xx cannot be turned away otherwise."""
+        await leg.confirm(None)
+        await leg.bye(ELSEWHERE if self._b is not None else CANCELLED)
+        if leg in self._inviting:
+            self._inviting[leg].cancel()
+
+    async def _ring(self, progress: Progress) -> None:
+        """Pass an 18x on, once for each status and early answer."""
+        if progress.fragment is not None:
+            await self.joint.take_fragment(progress.fragment)
+        sdp = await self._early_answer(progress)
+        if (progress.status, sdp) in self._rung:
+            return
+        if progress.status == RINGING and not any(status == RINGING for status, _ in self._rung):
+            self._on_event(CallRinging(self.id))
+        fragment = None
+        if not self._rung and sdp is None and self._callee is not None and self._callee.peer.known:
+            fragment = self.joint.fragment()
+        self._rung.add((progress.status, sdp))
+        await self._a.ring(progress.status, sdp, fragment)
+
+    async def _early_answer(self, progress: Progress) -> bytes | None:
+        """Turn an early answer; one that cannot be served is left out, for the final one decides."""
+        if not progress.sdp:
+            return None
+        try:
+            return await self.joint.answer(progress.leg.side, progress.sdp)
+        except MediaRefused:
+            return None
+
+    async def _answer_caller(self) -> None:
+        assert self._b is not None
+        assert self._callee is not None
+        await self._b.confirm(None if self._callee.peer.known else self.joint.fragment())
+        self._on_event(CallAnswered(self.id))
+        await self._a.answer(self._answer)
+
+    # -- how it ended
+
+    def _ending(self, given: Input) -> CallEnded | CallRefused:
+        """Return what the owner is told of the end."""
+        if self._b is None and given not in (Input.CANCEL, Input.HANG_UP):
+            return CallRefused(self.id, self._cause.status, self._cause.text, self.peer_uri)
+        return CallEnded(self.id, ended_by(given, self.direction), self._cause.text, self._cause.status)
+
+    def _declare_over(self) -> None:
+        """Tell the owner once."""
+        if self._over.is_set():
+            return
+        if self._end is None:
+            self._end = CallEnded(self.id, "node", self._cause.text, self._cause.status)
+        self.state = State.OVER
+        self._over.set()
+        self._on_event(self._end)

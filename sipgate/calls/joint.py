@@ -1,0 +1,71 @@
+"""The joint between the legs of one call: what one side's SDP becomes on the other side."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+from typing import Literal
+
+from sipgate.ports import CallMedia, MediaRefused
+
+logger = logging.getLogger(__name__)
+
+Side = Literal["phone", "mesh"]
+
+PATIENCE = 10.0  # seconds: an offer that gathers candidates takes the longest
+
+
+class Joint:
+    """Passes offers and answers through the call's media; between two phones of one node it is a plain wire.
+
+    Remembers the early answer of a leg, so that the same SDP again in its 2xx is not answered twice.
+    """
+
+    def __init__(self) -> None:
+        self.media: CallMedia | None = None
+        self._answers: dict[bytes, bytes] = {}
+
+    async def offer(self, side: Side, sdp: bytes) -> bytes:
+        """Return what the other side is offered; raise `MediaRefused`."""
+        self._answers.clear()
+        if self.media is None:
+            return sdp
+        turn = self.media.offer_from_phone if side == "phone" else self.media.offer_from_mesh
+        return await self._patiently(turn(sdp))
+
+    async def answer(self, side: Side, sdp: bytes) -> bytes:
+        """Return what the other side is answered; raise `MediaRefused`."""
+        if not sdp:
+            raise MediaRefused(488, "The answer came without a session description")
+        if self.media is None:
+            return sdp
+        if sdp not in self._answers:
+            turn = self.media.answer_from_phone if side == "phone" else self.media.answer_from_mesh
+            self._answers = {sdp: await self._patiently(turn(sdp))}
+        return self._answers[sdp]
+
+    def fragment(self) -> bytes | None:
+        """Return our transport for the peer, if the media has one to send."""
+        return self.media.transport_fragment() if self.media else None
+
+    async def take_fragment(self, fragment: bytes) -> None:
+        """Take the peer's transport. A fragment that is no good is left aside: the answer brings it again."""
+        if self.media is None:
+            return
+        try:
+            await self.media.transport_from_mesh(fragment)
+        except MediaRefused as refused:
+            logger.info("a transport fragment was not usable: %s", refused.status)
+
+    async def aclose(self) -> None:
+        """Free the media."""
+        if self.media is not None:
+            await self.media.aclose()
+
+    async def _patiently(self, turn: Awaitable[bytes]) -> bytes:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await turn
+        except TimeoutError:
+            raise MediaRefused(500, "The media of this call could not be prepared in time") from None

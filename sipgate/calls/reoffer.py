@@ -1,0 +1,96 @@
+"""Hold, resume and other changes of a session: re-INVITE and UPDATE, passed from one leg to the other.
+
+One change at a time in the whole call. A change that meets another is refused: with 491 when it comes from
+the other side (RFC 3261 14.2, both then wait a random time), with 500 when the same side did not wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from sipgate.ports import MediaRefused
+from sipgate.protocol.b2bua import State
+
+from .cause import Cause
+from .joint import Joint
+from .leg import HungUp, Leg, LegEvent, Reply
+
+CALL_ENDED = Reply(487, "The call ended")
+
+
+class Session(Protocol):
+    """What a change needs to know of its call."""
+
+    state: State
+    joint: Joint
+
+    def other(self, leg: Leg) -> Leg | None:
+        """Return the joined leg."""
+        ...
+
+    def post(self, event: LegEvent) -> None:
+        """Tell the call."""
+        ...
+
+    async def ended(self) -> None:
+        """Wait until the call is over."""
+        ...
+
+
+class Reoffers:
+    """The changes of one call's session."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._pending: Leg | None = None
+
+    async def relay(self, leg: Leg, method: str, sdp: bytes) -> Reply:
+        """Pass the offer of `leg` to the other leg; return what to answer."""
+        other = self._session.other(leg)
+        if self._pending is leg:
+            return Reply(500, "The change before is not answered yet")
+        if self._pending is not None or other is None or self._session.state is not State.ESTABLISHED:
+            return Reply(491, "Another change is pending")
+        if not sdp:
+            return self._without_offer(method)
+        self._pending = leg
+        try:
+            return await self._exchange(leg, other, method, sdp)
+        except MediaRefused as refused:
+            return Reply(refused.status, refused.reason)
+        finally:
+            self._pending = None
+
+    async def cancel(self, leg: Leg) -> None:
+        """Take back the pending change of `leg`."""
+        other = self._session.other(leg)
+        if self._pending is leg and other is not None:
+            await other.cancel_reoffer()
+
+    @staticmethod
+    def _without_offer(method: str) -> Reply:
+        """An UPDATE without SDP refreshes a session timer; a re-INVITE without asks us for an offer."""
+        if method == "UPDATE":
+            return Reply(200, "OK")
+        return Reply(488, "A change of the call must bring its own offer")
+
+    async def _exchange(self, leg: Leg, other: Leg, method: str, sdp: bytes) -> Reply:
+        offer = await self._session.joint.offer(leg.side, sdp)
+        reply = await self._unless_ended(other, method, offer)
+        if reply.is_gone:
+            self._session.post(HungUp(other, Cause(reply.status, "The other side has lost the call")))
+        if not reply.is_success:
+            return reply
+        return Reply(reply.status, reply.reason, await self._session.joint.answer(other.side, reply.sdp))
+
+    async def _unless_ended(self, other: Leg, method: str, offer: bytes) -> Reply:
+        async with asyncio.TaskGroup() as tasks:
+            asked = tasks.create_task(other.reoffer(method, offer))
+            ended = tasks.create_task(self._session.ended())
+            await asyncio.wait((asked, ended), return_when=asyncio.FIRST_COMPLETED)
+            ended.cancel()
+            if asked.done():
+                return asked.result()
+            asked.cancel()
+        return CALL_ENDED
