@@ -1,11 +1,7 @@
 """The demonstration tells its story and means it."""
 
-import pytest
-
 from tests.kit.nodes import ROOT
 from tests.kit.process import run
-
-pytestmark = pytest.mark.interop
 
 
 async def test_the_demo_ends_well() -> None:

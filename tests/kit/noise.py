@@ -3,9 +3,15 @@
 import asyncio
 import random
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+from typing import cast
 
 from tests.kit.netns import free_ports
 
+PER_CONNECTION = 5
+AT_A_TIME = 20
 SIP_SEEDS = tuple(
     message.replace("\n", "\r\n").encode()
     for message in (
@@ -117,8 +123,7 @@ class Tap(asyncio.DatagramProtocol):
             self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        self._transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         self.seen.append(data)
@@ -134,38 +139,51 @@ class _Silent(asyncio.DatagramProtocol):
     """A socket whose answers nobody reads."""
 
 
+def _unread_bytes(port: int) -> int:
+    """Return what waits in the receive buffers of the UDP sockets on a port (proc(5), /proc/net/udp)."""
+    rows = (line.split() for line in Path("/proc/net/udp").read_text().splitlines()[1:])
+    return sum(int(row[4].partition(":")[2], 16) for row in rows if int(row[1].partition(":")[2], 16) == port)
+
+
 async def flood_udp(address: tuple[str, int], messages: Iterator[bytes], *, burst: int = 50) -> int:
-    """Send each message from one socket, `burst` at a time so that the receiver's buffer holds them."""
+    """Send each message from one socket, and let the receiver read each burst, so that none is lost."""
     loop = asyncio.get_running_loop()
     transport, _ = await loop.create_datagram_endpoint(_Silent, remote_addr=address)
     count = 0
     try:
-        for message in messages:
-            transport.sendto(message)
-            count += 1
-            if count % burst == 0:
-                await asyncio.sleep(0.005)
+        while group := list(islice(messages, burst)):
+            for message in group:
+                transport.sendto(message)
+            count += len(group)
+            async with asyncio.timeout(10):
+                while _unread_bytes(address[1]):
+                    await asyncio.sleep(0.002)
     finally:
         transport.abort()
     return count
 
 
 async def flood_tcp(address: tuple[str, int], messages: Iterator[bytes]) -> int:
-    """Write the messages into connections; whenever the other side closes one, open the next."""
+    """Write the messages into connections, a few into each and some connections at a time."""
     count = 0
-    writer: asyncio.StreamWriter | None = None
-    for message in messages:
-        if writer is None or writer.is_closing():
-            writer = (await asyncio.open_connection(*address))[1]
-        try:
-            writer.write(message)
-            await writer.drain()
-        except ConnectionError:
-            writer.transport.abort()
-        count += 1
-        if count % 20 == 0:
-            writer.transport.abort()
-            await asyncio.sleep(0)
-    if writer is not None:
-        writer.transport.abort()
+    pieces = iter(lambda: list(islice(messages, PER_CONNECTION)), [])
+    while group := list(islice(pieces, AT_A_TIME)):
+        async with asyncio.TaskGroup() as tasks:
+            for piece in group:
+                tasks.create_task(_one_connection(address, piece))
+        count += sum(len(piece) for piece in group)
     return count
+
+
+async def _one_connection(address: tuple[str, int], messages: list[bytes]) -> None:
+    """Write all, end, and read until the other side has ended too (it may well have had enough before)."""
+    with suppress(ConnectionError, TimeoutError):
+        async with asyncio.timeout(1):
+            reader, writer = await asyncio.open_connection(*address)
+            try:
+                writer.writelines(messages)
+                await writer.drain()
+                writer.write_eof()
+                await reader.read()
+            finally:
+                writer.transport.abort()
