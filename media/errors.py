@@ -1,17 +1,5 @@
-"""Failures of media, each with the SIP status that a call ends with and the sentence a person reads."""
+"""The failures that the media of a call raises; they are defined beside the rules that find them."""
 
+from .protocol.errors import MediaError, MediaRefused
 
-class MediaError(Exception):
-    """The media of this call cannot go on: `status` for SIP, `reason` for the person."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(f"{status} {reason}")
-        self.status = status
-        self.reason = reason
-
-
-class MediaRefused(MediaError):
-    """An offer, an answer or a transport cannot be served; the call, if there is one, stays as it was."""
-
-    def __init__(self, reason: str, status: int = 488) -> None:
-        super().__init__(status, reason)
+__all__ = ["MediaError", "MediaRefused"]

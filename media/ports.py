@@ -15,7 +15,7 @@ class Endorser(Protocol):
     """
 
     async def sign(self, statement: bytes) -> bytes:
-        """Return our user's detached signature over `statement`; raise `EndorsementError` when there is none."""
+        """Return our user's detached signature over `statement`, or raise `EndorsementError`."""
         ...
 
     async def verify(self, statement: bytes, signature: bytes) -> bool:

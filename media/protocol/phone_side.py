@@ -1,0 +1,87 @@
+"""The phone's side of a description: where it takes RTP, and the lines it gets in place of the mesh's.
+
+Plain RTP/AVP and RTP/AVPF only. What else a phone offers beside it (ICE, SDES keys, BUNDLE) is optional
+there and is taken out; a phone that insists on its own encryption is refused, in words.
+"""
+
+import ipaddress
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .errors import MediaRefused
+from .sdp import MediaDescription, SessionDescription
+from .transport_lines import BRIDGED_MEDIA, PLAIN, SECURE, with_connection, without_transport
+
+_CONNECTION = re.compile(r"IN (IP[46]) ([^ /]{1,64})(?:/.*)?")
+_RTCP = re.compile(r"([0-9]{1,5})(?: IN IP[46] ([^ ]{1,64}))?")
+
+
+@dataclass(frozen=True)
+class PhoneMedia:
+    """Where a phone takes one section's RTP and RTCP. `host` is None on hold in the old way (RFC 2543)."""
+
+    host: str | None
+    port: int
+    rtcp_port: int
+    mux: bool
+
+
+@dataclass(frozen=True)
+class OwnPort:
+    """What we tell the phone about one live section: our RTP port, and whether RTCP shares it."""
+
+    port: int
+    mux: bool = False
+
+
+def phone_media(description: SessionDescription) -> tuple[PhoneMedia | None, ...]:
+    """Return each section's place to send to; None for one that is off or that no bridge carries.
+
+    Raise `MediaRefused` when the phone insists on its own encryption, or when nothing is left to carry.
+    """
+    sections = tuple(_phone_media(description, section) for section in description.media)
+    if not any(sections):
+        raise MediaRefused("The phone offers no sound or picture that can be carried")
+    return sections
+
+
+def _phone_media(description: SessionDescription, section: MediaDescription) -> PhoneMedia | None:
+    if section.port == 0 or section.media not in BRIDGED_MEDIA:
+        return None
+    if section.profile not in PLAIN:
+        raise MediaRefused("The phone insists on its own media encryption: turn it off for this account")
+    host = _host(section.connection() or description.connection())
+    rtcp = _RTCP.fullmatch(section.get("rtcp") or "")
+    rtcp_port = int(rtcp[1]) if rtcp and 0 < int(rtcp[1]) < 65_536 else min(section.port + 1, 65_535)
+    return PhoneMedia(host, section.port, rtcp_port, section.has("rtcp-mux"))
+
+
+def _host(connection: str | None) -> str | None:
+    fields = _CONNECTION.fullmatch(connection or "")
+    try:
+        address = ipaddress.ip_address(fields[2]) if fields else None
+    except ValueError:
+        address = None
+    if address is None or address.is_multicast:
+        raise MediaRefused("The phone names no address where it takes media")
+    return None if address.is_unspecified else str(address)
+
+
+def for_phone(
+    description: SessionDescription, host: str, ports: Sequence[OwnPort | None]
+) -> SessionDescription:
+    """Turn a description from the mesh into the phone's: our `host` and ports, plain RTP; None gives port 0."""
+    version = ipaddress.ip_address(host).version
+    media = tuple(_for_phone(section, port) for section, port in zip(description.media, ports, strict=True))
+    session = with_connection(without_transport(description.lines), f"IP{version} {host}")
+    return SessionDescription(session, media)
+
+
+def _for_phone(section: MediaDescription, port: OwnPort | None) -> MediaDescription:
+    profile = SECURE.get(section.profile, section.profile)
+    lines = without_transport(section.lines)
+    if port is None:
+        return MediaDescription(section.media, 0, profile, section.formats, lines)
+    mux = ("a=rtcp-mux",) if port.mux else ()
+    return MediaDescription(section.media, port.port, profile, section.formats, lines + mux)
