@@ -8,7 +8,8 @@ Branch = TypeVar("Branch", bound=Hashable)
 Outcome = TypeVar("Outcome")
 
 _TELLS_MORE = (401, 407, 415, 420, 484)  # RFC 3261 16.7 step 6: these help the caller to try again
-_TELLS_LITTLE = (408, 480, 481, 487)  # nobody there: any other 4xx says more
+_TELLS_LITTLE = (480, 481, 487, 503)  # nobody there: any other response of the class says more
+_TELLS_NOTHING = 408
 
 
 def preference(status: int) -> tuple[int, int]:
@@ -22,7 +23,9 @@ def preference(status: int) -> tuple[int, int]:
         return group, 0
     if status in _TELLS_MORE:
         return group, 1
-    return group, 3 if status in _TELLS_LITTLE or status == 503 else 2
+    if status in _TELLS_LITTLE:
+        return group, 3
+    return group, 4 if status == _TELLS_NOTHING else 2
 
 
 @dataclass

@@ -1,0 +1,130 @@
+"""Legs that only remember what their call asked of them, and a media that marks what it has seen."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from sipgate.calls.cause import Cause
+from sipgate.calls.joint import Side
+from sipgate.calls.leg import Acked, Answered, Failed, HungUp, Junction, Payload, Progress, Reply
+from sipgate.ports import MediaRefused, Peer, Refusal
+
+PEER = Peer("sip:bob@mesh", "bob", "pinned", "F" * 40, bytes(32), known=True)
+
+
+class FakeLeg:
+    def __init__(self, side: Side, *, acks: bool = True) -> None:
+        self._side: Side = side
+        self.acks = acks
+        self.log: list[str] = []
+        self.invited = asyncio.Event()
+        self.finished = asyncio.Event()
+        self.answers_reoffer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self.closed = 0
+
+    @property
+    def side(self) -> Side:
+        return self._side
+
+    def watch(self, junction: Junction) -> None:
+        self.junction = junction
+
+    def present(self, peer: Peer) -> None:
+        self.log.append(f"present {peer.display_name}")
+
+    async def ring(self, status: int, sdp: bytes | None, fragment: bytes | None) -> None:
+        self.log.append(" ".join(["ring", str(status), *(part.decode() for part in (sdp, fragment) if part)]))
+
+    async def answer(self, sdp: bytes) -> None:
+        self.log.append(f"answer {sdp.decode()}")
+        if self.acks:
+            self.junction.post(Acked())
+
+    async def refuse(self, refusal: Refusal) -> None:
+        self.log.append(f"refuse {refusal.status}")
+
+    async def invite(self, offer: bytes, junction: Junction) -> None:
+        self.junction = junction
+        self.log.append(f"invite {offer.decode()}")
+        self.invited.set()
+        await self.finished.wait()
+
+    async def confirm(self, fragment: bytes | None) -> None:
+        self.log.append("ack" if fragment is None else f"ack {fragment.decode()}")
+
+    async def cancel(self, cause: Cause) -> None:
+        self.log.append(f"cancel {cause.status}")
+
+    async def bye(self, cause: Cause) -> None:
+        self.log.append(f"bye {cause.status}")
+        self.finished.set()
+
+    async def reoffer(self, method: str, sdp: bytes) -> Reply:
+        self.log.append(f"{method} {sdp.decode()}")
+        return await self.answers_reoffer
+
+    async def cancel_reoffer(self) -> None:
+        self.answers_reoffer.set_result(Reply(487, "cancelled"))
+
+    async def pass_on(self, method: str, payload: Payload) -> Reply:
+        self.log.append(f"{method} {payload.body.decode()}")
+        return Reply(200, "OK")
+
+    async def aclose(self) -> None:
+        self.closed += 1
+
+    # what the other side does
+
+    def rings(self, status: int = 180, sdp: bytes | None = None, fragment: bytes | None = None) -> None:
+        self.junction.post(Progress(self, status, sdp, fragment))
+
+    def answers(self, sdp: bytes = b"answer") -> None:
+        self.junction.post(Answered(self, sdp))
+
+    def fails(self, status: int) -> None:
+        self.junction.post(Failed(self, Refusal(status, f"says {status}")))
+        self.finished.set()
+
+    def hangs_up(self) -> None:
+        self.junction.post(HungUp(self, Cause(200, "bye")))
+
+
+@dataclass
+class FakeMedia:
+    """Appends which way the SDP went."""
+
+    refuses: set[bytes] = field(default_factory=set)
+    fragment: bytes | None = b"own-fragment"
+    taken: list[bytes] = field(default_factory=list)
+    closed: int = 0
+    failure: asyncio.Future[tuple[int, str]] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+
+    def _turn(self, sdp: bytes, mark: bytes) -> bytes:
+        if sdp in self.refuses:
+            raise MediaRefused(488, "no codec in common")
+        return sdp + mark
+
+    async def offer_from_phone(self, sdp: bytes) -> bytes:
+        return self._turn(sdp, b">mesh")
+
+    async def answer_from_mesh(self, sdp: bytes) -> bytes:
+        return self._turn(sdp, b">phone")
+
+    async def offer_from_mesh(self, sdp: bytes) -> bytes:
+        return self._turn(sdp, b">phone")
+
+    async def answer_from_phone(self, sdp: bytes) -> bytes:
+        return self._turn(sdp, b">mesh")
+
+    def transport_fragment(self) -> bytes | None:
+        return self.fragment
+
+    async def transport_from_mesh(self, fragment: bytes) -> None:
+        self.taken.append(fragment)
+
+    async def failed(self) -> tuple[int, str]:
+        return await self.failure
+
+    async def aclose(self) -> None:
+        self.closed += 1
