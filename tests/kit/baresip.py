@@ -27,7 +27,7 @@ MODULES = Path("/usr/lib/baresip/modules")
 RATES = {"PCMU": "PCMU/8000/1", "PCMA": "PCMA/8000/1", "G722": "G722/16000/1", "opus": "opus/48000/1"}
 SAMPLE_RATES = {"PCMU": 8_000, "PCMA": 8_000, "G722": 16_000, "opus": 48_000}
 RTP_PORTS = 40
-_LOADED = ("g711", "g722", "opus", "auconv", "auresamp", "aufile", "ausine", "aubridge", "sndfile", "uuid")
+_LOADED = ("g711", "g722", "opus", "aufile", "ausine", "aubridge", "sndfile", "uuid")
 
 
 @dataclass(frozen=True)

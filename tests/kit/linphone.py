@@ -1,0 +1,163 @@
+"""A headless linphonec (Debian 12: linphone-cli 5.1), driven over a terminal.
+
+It speaks from a file and records to another. What one must know: it needs its own HOME with
+`.local/share/linphone`; `soundcard use files` replaces the missing sound card; it offers G.729 whatever is
+configured; its file source is silent after a resume.
+"""
+
+import asyncio
+import os
+import pty
+import shutil
+import tempfile
+import termios
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tests.kit.baresip import Line
+from tests.kit.journal import Event, Journal
+from tests.kit.netns import command_in, free_ports
+
+CONFIGURATION = """\
+[sip]
+{ports}
+bind_address=127.0.0.1
+guess_hostname=0
+contact="{name}" <sip:{name}@127.0.0.1>
+media_encryption=none
+use_ipv6=0
+default_proxy=0
+register_only_when_network_is_up=0
+[rtp]
+audio_rtp_port={rtp_port}
+bind_address=127.0.0.1
+[net]
+firewall_policy=none
+[sound]
+echocancellation=0
+agc=0
+noisegate=0
+remote_ring=
+[video]
+enabled=0
+capture=0
+display=0
+automatically_initiate=0
+automatically_accept=0
+[logging]
+disable=1
+[proxy_0]
+reg_proxy=<sip:{host}:{port};transport={transport}>
+reg_route=<sip:{host}:{port};transport={transport};lr>
+reg_identity="{name}" <sip:{name}@{domain}>
+realm={domain}
+reg_expires=60
+reg_sendregister=1
+publish=0
+[auth_info_0]
+username={name}
+userid={name}
+passwd={password}
+realm={domain}
+domain={domain}
+[audio_codec_0]
+mime=PCMU
+rate=8000
+channels=1
+enabled=1
+"""
+
+
+@dataclass
+class Linphone:
+    """One phone (G.711); an async context manager. It answers by itself and plays `speech` (8 kHz, mono)."""
+
+    line: Line
+    speech: Path
+    namespace: str | None = None
+    transport: str = "udp"
+    journal: Journal = field(init=False)
+    _folder: Path = field(init=False)
+    _terminal: int = field(init=False)
+    _process: asyncio.subprocess.Process = field(init=False)
+    _partial: str = field(default="", init=False)
+
+    async def __aenter__(self) -> Self:
+        self.journal = Journal(f"linphone {self.line.username}", "type")
+        self._folder = Path(tempfile.mkdtemp(prefix=f"fc-linphone-{self.line.username}-"))
+        for part in (".local/share/linphone", ".config/linphone"):
+            (self._folder / part).mkdir(parents=True)
+        (self._folder / "rc").write_text(self._configuration())
+        self._terminal, child_end = pty.openpty()
+        mode = termios.tcgetattr(child_end)
+        mode[3] &= ~termios.ECHO
+        termios.tcsetattr(child_end, termios.TCSANOW, mode)
+        home = str(self._folder)
+        self._process = await asyncio.create_subprocess_exec(
+            *command_in(self.namespace, ["linphonec", "-S", "-a", "-c", str(self._folder / "rc")]),
+            stdin=child_end,
+            stdout=child_end,
+            stderr=child_end,
+            cwd=self._folder,
+            env={**os.environ, "HOME": home, "XDG_DATA_HOME": home, "XDG_CONFIG_HOME": home, "TERM": "dumb"},
+        )
+        os.close(child_end)
+        asyncio.get_running_loop().add_reader(self._terminal, self._read)
+        await self.says("linphonec>", "Ready")
+        self.command("soundcard use files")
+        self.command(f"play {self.speech}")
+        self.command(f"record {self.recording}")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.command("quit")
+        try:
+            async with asyncio.timeout(5):
+                await self._process.wait()
+        except TimeoutError:
+            self._process.kill()
+            await self._process.wait()
+        asyncio.get_running_loop().remove_reader(self._terminal)
+        os.close(self._terminal)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    @property
+    def recording(self) -> Path:
+        """What was heard."""
+        return self._folder / "heard.wav"
+
+    def command(self, text: str) -> None:
+        """Type a command."""
+        os.write(self._terminal, f"{text}\n".encode())
+
+    async def says(self, *texts: str, timeout: float = 10) -> Event:
+        """Wait until one of the texts stands on the terminal."""
+        return await self.journal.wait_until(
+            lambda event: any(text in event["text"] for text in texts), str(texts), timeout=timeout
+        )
+
+    def _configuration(self) -> str:
+        sip_port, rtp_port = free_ports(self.namespace, 2, step=2)
+        ports = {"udp": (sip_port, 0), "tcp": (0, sip_port)}[self.transport]
+        return CONFIGURATION.format(
+            ports=f"sip_port={ports[0]}\nsip_tcp_port={ports[1]}\nsip_tls_port=0",
+            rtp_port=rtp_port,
+            name=self.line.username,
+            host=self.line.host,
+            port=self.line.port,
+            transport=self.transport,
+            domain=self.line.domain,
+            password=self.line.password,
+        )
+
+    def _read(self) -> None:
+        try:
+            data = os.read(self._terminal, 65_536)
+        except OSError:  # EIO: the program has gone
+            asyncio.get_running_loop().remove_reader(self._terminal)
+            return
+        self.journal.append({"type": "text", "text": data.decode(errors="replace")})
