@@ -1,1 +1,1 @@
-"""OpenPGP: keyring, delegations, pins, trust decisions."""
+"""OpenPGP: keyring, delegations, pins, trust decisions. Knows nothing of the overlay, SIP or media."""

@@ -1,1 +1,1 @@
-"""Pure protocol logic: bytes, events and `now` in; bytes, events and timers out."""
+"""What is signed and how it is written down: pure bytes in, bytes out."""
