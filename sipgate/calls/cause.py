@@ -58,7 +58,7 @@ def plain(text: str, limit: int) -> str:
     clean = " ".join(clean.split())
     if len(clean) <= limit:
         return clean
-    return clean[: limit - 1].rsplit(" ", 1)[0][: limit - 1] + "…"
+    return clean[: limit - 3].rsplit(" ", 1)[0] + "..."
 
 
 def phrase(refusal: Refusal) -> str:

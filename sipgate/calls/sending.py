@@ -1,0 +1,92 @@
+"""One request, tried on one way after the other until one carries it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Protocol, TypeAlias
+
+from sipgate.client_transaction import ClientTransaction
+from sipgate.protocol.message import Request, Response
+from sipgate.transport import Flow, Hop
+
+Way: TypeAlias = Flow | Hop
+
+
+class Sender(Protocol):
+    """What this layer needs of the endpoint."""
+
+    def request(self, request: Request, to: Way) -> ClientTransaction:
+        """Send a request in a new client transaction."""
+        ...
+
+    async def send_ack(self, ack: Request, to: Way) -> None:
+        """Send the ACK of a 2xx."""
+        ...
+
+
+class Sending:
+    """A request on its way. `way` is the one that carried it, once there is a response."""
+
+    def __init__(self, sender: Sender, request: Request, ways: Sequence[Way]) -> None:
+        self.way: Way = ways[0]
+        self.is_made_up = False
+        self._sender = sender
+        self._request = request
+        self._ways = ways
+        self._transaction: ClientTransaction | None = None
+        self._cancelled: tuple[str, tuple[tuple[str, str], ...]] | None = None
+
+    async def responses(self) -> AsyncIterator[Response]:
+        """Yield the responses to an INVITE; a transport failure only when there is no other way to try.
+
+        Once the other side has said anything, the request is there: then no other way is tried. `is_made_up`
+        tells that the final response did not come from the other side, as nobody is there or says anything.
+        """
+        heard = False
+        for way in self._ways:
+            transaction = await self._try(way)
+            async for response in transaction.responses():
+                self.is_made_up = transaction.failure is not None
+                if self._may_go_on(transaction, way, heard=heard):
+                    continue  # nothing follows on this way
+                heard = True
+                self.way = transaction.flow or way
+                yield response
+            if heard:
+                return
+
+    async def final(self) -> Response:
+        """Return the final response to a request that is not an INVITE."""
+        for way in self._ways:
+            transaction = await self._try(way)
+            response = await transaction.final()
+            self.is_made_up = transaction.failure is not None
+            self.way = transaction.flow or way
+            if not self._may_go_on(transaction, way, heard=False):
+                return response
+        raise AssertionError("the last way always decides")
+
+    async def cancel(self, reason: str, headers: Iterable[tuple[str, str]] = ()) -> None:
+        """Take an INVITE back; see `ClientTransaction.cancel`."""
+        self._cancelled = (reason, tuple(headers))
+        if self._transaction is not None:
+            await self._transaction.cancel(*self._cancelled)
+
+    async def _try(self, way: Way) -> ClientTransaction:
+        self._transaction = self._sender.request(copy(self._request), way)
+        if self._cancelled is not None:
+            await self._transaction.cancel(*self._cancelled)
+        return self._transaction
+
+    def _may_go_on(self, transaction: ClientTransaction, way: Way, *, heard: bool) -> bool:
+        return (
+            transaction.failure == "transport"
+            and way is not self._ways[-1]
+            and not heard
+            and self._cancelled is None
+        )
+
+
+def copy(request: Request) -> Request:
+    """Return a request that another transaction can put its own Via on."""
+    return Request(request.method, request.uri, request.headers.copy(), request.body)
