@@ -1,0 +1,59 @@
+"""name-addr and addr-spec with parameters: From, To, Contact, Route, Refer-To and others (RFC 3261 20.10)."""
+
+from dataclasses import dataclass, field, replace
+
+from .scanner import TOKEN, bad, closing_quote, format_parameters, parse_parameters, quote, unquote
+from .uri import Uri
+
+
+@dataclass(frozen=True)
+class Address:
+    """A URI with an optional display name and header parameters (``tag``, ``q``, ``expires`` ...)."""
+
+    uri: Uri
+    display_name: str = ""
+    parameters: dict[str, str | None] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, text: str) -> "Address":
+        """Read one address.
+
+        Raises:
+            SipError: malformed.
+        """
+        text = text.strip()
+        display = ""
+        if text.startswith('"'):
+            end = closing_quote(text, 0)
+            display = unquote(text[: end + 1])
+            text = text[end + 1 :].lstrip()
+            if not text.startswith("<"):
+                raise bad("address")
+        elif "<" in text:
+            display, _, rest = text.partition("<")
+            display = " ".join(display.split())
+            if not all(char in TOKEN or char == " " or char >= "\x80" for char in display):
+                raise bad("display name")
+            text = "<" + rest
+        if text.startswith("<"):
+            end = text.find(">")
+            if end < 0:
+                raise bad("address")
+            return cls(Uri.parse(text[1:end]), display, parse_parameters(text[end + 1 :], "address"))
+        bare, semicolon, parameters = text.partition(";")
+        if any(char in bare for char in ",?"):
+            raise bad("address without angle brackets")
+        return cls(Uri.parse(bare.strip()), "", parse_parameters(semicolon + parameters, "address"))
+
+    @property
+    def tag(self) -> str | None:
+        """The tag of From and To."""
+        return self.parameters.get("tag")
+
+    def with_tag(self, tag: str) -> "Address":
+        """Return the address with that tag."""
+        return replace(self, parameters={**self.parameters, "tag": tag})
+
+    def __str__(self) -> str:
+        display = f"{quote(self.display_name)} " if self.display_name else ""
+        return f"{display}<{self.uri}>{format_parameters(self.parameters)}"

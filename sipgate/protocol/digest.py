@@ -1,0 +1,149 @@
+"""Digest authentication for SIP (RFC 7616, RFC 8760): nonces, challenges, checking. qop=auth only."""
+
+import base64
+import hashlib
+import hmac
+from collections import OrderedDict
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from .scanner import bad, is_token, quote, split, unquote
+
+HASHES = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}
+NONCE_SECONDS = 300.0
+MAX_NONCES = 10_000
+MAX_PARAMETERS = 24
+
+
+class NonceState(Enum):
+    """What a nonce is worth."""
+
+    OK = auto()
+    STALE = auto()
+    REPLAYED = auto()
+
+
+class Nonces:
+    """Gives out nonces that prove themselves (time and HMAC) and remembers the counts used with each."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+        self._serial = 0
+        self._used: OrderedDict[str, int] = OrderedDict()
+
+    def issue(self, now: float) -> str:
+        """Return a nonce for one challenge at ``now`` (seconds)."""
+        self._serial += 1
+        text = f"{int(now * 1000):012x}{self._serial & 0xFFFFFF:06x}"
+        return text + self._mac(text)
+
+    def check(self, nonce: str, count: int, now: float) -> NonceState:
+        """Accept a count once: it must be higher than all used before with this nonce."""
+        stamp, mac = nonce[:18], nonce[18:]
+        if not hmac.compare_digest(mac.encode(), self._mac(stamp).encode()):
+            return NonceState.STALE
+        age = now - int(stamp[:12], 16) / 1000
+        if not -1.0 <= age <= NONCE_SECONDS:
+            return NonceState.STALE
+        last = self._used.get(nonce, 0)
+        if count <= last:
+            return NonceState.REPLAYED
+        self._used[nonce] = count
+        self._used.move_to_end(nonce)
+        if len(self._used) > MAX_NONCES:
+            self._used.popitem(last=False)
+        return NonceState.OK
+
+    def _mac(self, text: str) -> str:
+        mac = hmac.digest(self._secret, text.encode("utf-8", "surrogateescape"), "sha256")[:15]
+        return base64.urlsafe_b64encode(mac).decode()
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What a client sends in Authorization or Proxy-Authorization."""
+
+    username: str
+    realm: str
+    nonce: str
+    uri: str
+    response: str
+    algorithm: str
+    cnonce: str
+    count: int
+
+    @classmethod
+    def parse(cls, value: str) -> "Credentials":
+        """Read an Authorization value.
+
+        Raises:
+            SipError: not Digest, malformed, or without qop=auth.
+        """
+        fields = parse_fields(value)
+        try:
+            count_text = fields["nc"]
+            if len(count_text) != 8 or fields["qop"].lower() != "auth":
+                raise bad("credentials")
+            return cls(
+                username=fields["username"],
+                realm=fields["realm"],
+                nonce=fields["nonce"],
+                uri=fields["uri"],
+                response=fields["response"].lower(),
+                algorithm=fields.get("algorithm", "MD5").upper(),
+                cnonce=fields["cnonce"],
+                count=int(count_text, 16),
+            )
+        except (KeyError, ValueError) as error:
+            raise bad("credentials") from error
+
+
+def parse_fields(value: str) -> dict[str, str]:
+    """Return the fields of a Digest challenge or credentials, unquoted, names in lower case.
+
+    Raises:
+        SipError: malformed.
+    """
+    scheme, _, rest = value.strip().partition(" ")
+    if scheme.lower() != "digest":
+        raise bad("authentication scheme")
+    parts = split(rest, ",")
+    if len(parts) > MAX_PARAMETERS:
+        raise bad("credentials")
+    fields: dict[str, str] = {}
+    for part in parts:
+        name, equals, text = (piece.strip() for piece in part.partition("="))
+        if not equals or not is_token(name) or name.lower() in fields:
+            raise bad("credentials")
+        fields[name.lower()] = unquote(text)
+    return fields
+
+
+def challenge(realm: str, nonce: str, algorithm: str, *, stale: bool = False) -> str:
+    """Return the value of WWW-Authenticate or Proxy-Authenticate."""
+    tail = ", stale=true" if stale else ""
+    return f'Digest realm={quote(realm)}, nonce="{nonce}", algorithm={algorithm}, qop="auth"{tail}'
+
+
+def response_value(credentials: Credentials, method: str, secret: str) -> str:
+    """Return the response that the right secret gives (RFC 7616 3.4.1).
+
+    Raises:
+        SipError: an unknown algorithm.
+    """
+    make = HASHES.get(credentials.algorithm)
+    if make is None:
+        raise bad("digest algorithm")
+
+    def hashed(*parts: str) -> str:
+        return make(":".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
+
+    ha1 = hashed(credentials.username, credentials.realm, secret)
+    ha2 = hashed(method, credentials.uri)
+    return hashed(ha1, credentials.nonce, f"{credentials.count:08x}", credentials.cnonce, "auth", ha2)
+
+
+def verify(credentials: Credentials, method: str, secret: str) -> bool:
+    """Tell whether the credentials were made with ``secret`` for this method."""
+    expected = response_value(credentials, method, secret)
+    return hmac.compare_digest(expected.encode(), credentials.response.encode("utf-8", "surrogateescape"))

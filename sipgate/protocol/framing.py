@@ -1,0 +1,89 @@
+"""Messages out of a stream: Content-Length framing (RFC 3261 18.3) and the keep-alive of RFC 5626 section 3.5.1."""
+
+from dataclasses import dataclass
+
+from .errors import SipError
+from .headers import fold_name
+from .message import MAX_MESSAGE, parse_number
+from .scanner import bad
+
+PING = b"\r\n\r\n"
+PONG = b"\r\n"
+
+
+@dataclass(frozen=True)
+class Ping:
+    """The peer sent a double CRLF: answer with `PONG`."""
+
+
+class StreamFramer:
+    """Cuts a byte stream into messages. After a `SipError` the stream cannot be used any more."""
+
+    def __init__(self, max_message: int = MAX_MESSAGE) -> None:
+        self._max = max_message
+        self._buffer = bytearray()
+        self._scanned = 0
+
+    @property
+    def pending(self) -> int:
+        """How many bytes of an unfinished message are held."""
+        return len(self._buffer)
+
+    def feed(self, data: bytes) -> list[bytes | Ping]:
+        """Take bytes in; return the complete messages and pings, in order.
+
+        Raises:
+            SipError: a message without a usable Content-Length, or larger than the cap.
+        """
+        self._buffer += data
+        out: list[bytes | Ping] = []
+        while True:
+            piece = self._next()
+            if piece is None:
+                return out
+            if piece != b"":
+                out.append(piece)
+
+    def _next(self) -> bytes | Ping | None:
+        """Return one message, a ping, b"" for a lone CRLF that was dropped, or None when more bytes are needed."""
+        if self._buffer[:1] in (b"\r", b"\n"):
+            return self._line_breaks()
+        end = self._buffer.find(b"\r\n\r\n", max(0, self._scanned - 3))
+        if end < 0:
+            self._scanned = len(self._buffer)
+            if len(self._buffer) > self._max:
+                raise SipError(513, "Message Too Large")
+            return None
+        total = end + 4 + _content_length(bytes(self._buffer[:end]))
+        if total > self._max:
+            raise SipError(513, "Message Too Large")
+        if len(self._buffer) < total:
+            self._scanned = end
+            return None
+        message = bytes(self._buffer[:total])
+        del self._buffer[:total]
+        self._scanned = 0
+        return message
+
+    def _line_breaks(self) -> bytes | Ping | None:
+        self._scanned = 0
+        if self._buffer.startswith(PING):
+            del self._buffer[:4]
+            return Ping()
+        if PING.startswith(bytes(self._buffer[:4])):
+            return None  # perhaps the first half of a ping
+        del self._buffer[: 2 if self._buffer.startswith(PONG) else 1]
+        return b""
+
+
+def _content_length(head: bytes) -> int:
+    found: int | None = None
+    for line in head.split(b"\r\n")[1:]:
+        name, colon, value = line.partition(b":")
+        if colon and fold_name(name.strip().decode("latin-1")) == "content-length":
+            if found is not None:
+                raise bad("Content-Length")
+            found = parse_number(value.strip().decode("latin-1"), "Content-Length", 2**31)
+    if found is None:
+        raise bad("message: no Content-Length on a stream")
+    return found

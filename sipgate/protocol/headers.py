@@ -1,0 +1,151 @@
+"""The headers of a message, in order and verbatim: what nobody changes leaves as it came."""
+
+from collections.abc import Iterator
+
+from .scanner import is_token, split
+
+COMPACT = {
+    "a": "accept-contact",
+    "b": "referred-by",
+    "c": "content-type",
+    "d": "request-disposition",
+    "e": "content-encoding",
+    "f": "from",
+    "i": "call-id",
+    "j": "reject-contact",
+    "k": "supported",
+    "l": "content-length",
+    "m": "contact",
+    "n": "identity-info",
+    "o": "event",
+    "r": "refer-to",
+    "s": "subject",
+    "t": "to",
+    "u": "allow-events",
+    "v": "via",
+    "x": "session-expires",
+    "y": "identity",
+}
+LISTS = frozenset(
+    "accept accept-encoding accept-language alert-info allow allow-events contact content-encoding content-language "
+    "diversion error-info history-info in-reply-to p-asserted-identity p-preferred-identity path privacy proxy-require "
+    "reason record-route require route service-route supported unsupported via warning".split()
+)
+
+
+def fold_name(name: str) -> str:
+    """Return a header name in lower case and long form."""
+    lower = name.lower()
+    return COMPACT.get(lower, lower)
+
+
+class Headers:
+    """Ordered headers. Names match without case and in compact form; text that nobody sets stays verbatim."""
+
+    __slots__ = ("_entries",)
+
+    def __init__(self, items: list[tuple[str, str]] | None = None) -> None:
+        # (folded name, name, value, verbatim line or None)
+        self._entries: list[tuple[str, str, str, str | None]] = []
+        for name, value in items or []:
+            self.add(name, value)
+
+    def add_line(self, name: str, value: str, line: str) -> None:
+        """Append a header as it stood on the wire (``line`` with its folds, without the last CRLF)."""
+        self._entries.append((fold_name(name), name, value, line))
+
+    def get(self, name: str) -> str | None:
+        """Return the first value of a header, None without one."""
+        wanted = fold_name(name)
+        for folded, _, value, _ in self._entries:
+            if folded == wanted:
+                return value
+        return None
+
+    def get_all(self, name: str) -> list[str]:
+        """Return all values; where the grammar is a list, split at its commas.
+
+        Raises:
+            SipError: a quoted string or an angle bracket in a list is not closed.
+        """
+        wanted = fold_name(name)
+        values = [value for folded, _, value, _ in self._entries if folded == wanted]
+        if wanted not in LISTS:
+            return values
+        return [part for value in values for part in split(value, ",") if part]
+
+    def count(self, name: str) -> int:
+        """Return how many lines carry the header."""
+        wanted = fold_name(name)
+        return sum(entry[0] == wanted for entry in self._entries)
+
+    def add(self, name: str, value: str) -> None:
+        """Append a header."""
+        self._entries.append(_entry(name, value))
+
+    def prepend(self, name: str, value: str) -> None:
+        """Put a header before all others of its name, or first of all without one."""
+        wanted = fold_name(name)
+        at = next((i for i, entry in enumerate(self._entries) if entry[0] == wanted), 0)
+        self._entries.insert(at, _entry(name, value))
+
+    def set(self, name: str, value: str) -> None:
+        """Replace all headers of that name by one, where the first stood, or at the end."""
+        wanted = fold_name(name)
+        at = next((i for i, entry in enumerate(self._entries) if entry[0] == wanted), None)
+        if at is None:
+            self.add(name, value)
+            return
+        rest = [entry for entry in self._entries[at + 1 :] if entry[0] != wanted]
+        self._entries[at:] = [_entry(name, value), *rest]
+
+    def remove(self, name: str) -> None:
+        """Remove all headers of that name."""
+        wanted = fold_name(name)
+        self._entries = [entry for entry in self._entries if entry[0] != wanted]
+
+    def remove_first(self, name: str) -> None:
+        """Remove the first value of that name: of a comma list only its first part."""
+        wanted = fold_name(name)
+        for index, (folded, original, value, _) in enumerate(self._entries):
+            if folded == wanted:
+                rest = split(value, ",")[1:] if wanted in LISTS else []
+                self._entries[index : index + 1] = [_entry(original, ", ".join(rest))] if rest else []
+                return
+
+    def __contains__(self, name: str) -> bool:
+        return self.get(name) is not None
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self.items())
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Headers) and self.items() == other.items()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def items(self) -> list[tuple[str, str]]:
+        """Return (name, value) in order."""
+        return [(name, value) for _, name, value, _ in self._entries]
+
+    def copy(self) -> "Headers":
+        """Return an independent copy."""
+        copied = Headers()
+        copied._entries = list(self._entries)  # noqa: SLF001 - the same class
+        return copied
+
+    def __str__(self) -> str:
+        return "".join(
+            f"{line}\r\n" if line is not None else f"{name}: {value}\r\n"
+            for _, name, value, line in self._entries
+        )
+
+
+def _entry(name: str, value: str) -> tuple[str, str, str, None]:
+    """Check an own header: a line break in it would let somebody write headers of their own."""
+    if not is_token(name) or "\r" in value or "\n" in value or "\0" in value:
+        raise ValueError(f"not a header: {name!r}: {value!r}")
+    return fold_name(name), name, value, None

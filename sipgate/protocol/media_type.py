@@ -1,0 +1,34 @@
+"""Media types (RFC 3261 20.15, RFC 2045)."""
+
+from dataclasses import dataclass, field
+
+from .scanner import bad, format_parameters, is_token, parse_parameters, unquote
+
+
+@dataclass(frozen=True)
+class MediaType:
+    """``type/subtype`` in lower case, with parameters (values unquoted by `parameter`)."""
+
+    essence: str
+    parameters: dict[str, str | None] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, text: str) -> "MediaType":
+        """Read a media type.
+
+        Raises:
+            SipError: malformed.
+        """
+        head, semicolon, parameters = text.partition(";")
+        kind, slash, subtype = (part.strip() for part in head.partition("/"))
+        if not slash or not is_token(kind) or not is_token(subtype):
+            raise bad("Content-Type")
+        return cls(f"{kind}/{subtype}".lower(), parse_parameters(semicolon + parameters, "Content-Type"))
+
+    def parameter(self, name: str) -> str | None:
+        """Return a parameter without its quotes."""
+        value = self.parameters.get(name)
+        return None if value is None else unquote(value)
+
+    def __str__(self) -> str:
+        return self.essence + format_parameters(self.parameters)

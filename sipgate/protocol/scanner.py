@@ -1,0 +1,129 @@
+"""Linear scanning of header values: quoted strings, angle brackets, comments. No backtracking anywhere.
+
+Each function walks its text once (RFC 3261 section 25.1 names the productions).
+"""
+
+from .errors import SipError
+
+TOKEN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.!%*_+`'~")
+WSP = " \t"
+MAX_PARAMETERS = 64
+
+
+def is_token(text: str) -> bool:
+    """Tell whether ``text`` is a non-empty token."""
+    return bool(text) and TOKEN.issuperset(text)
+
+
+def bad(what: str) -> SipError:
+    """Return the error for a malformed header."""
+    return SipError(400, f"Bad {what}")
+
+
+def split(text: str, separator: str) -> list[str]:
+    """Split at ``separator`` outside quoted strings and angle brackets; parts are stripped.
+
+    Raises:
+        SipError: a quoted string or an angle bracket is not closed.
+    """
+    if '"' not in text and "<" not in text:
+        return [part.strip() for part in text.split(separator)]
+    parts, start, at, depth, end = [], 0, 0, 0, len(text)
+    while at < end:
+        char = text[at]
+        if char == '"':
+            at = closing_quote(text, at)
+        elif char == "<":
+            depth += 1
+        elif char == ">":
+            depth -= 1
+        elif char == separator and depth == 0:
+            parts.append(text[start:at].strip())
+            start = at + 1
+        if depth not in (0, 1):
+            raise bad("angle brackets")
+        at += 1
+    if depth:
+        raise bad("angle brackets")
+    parts.append(text[start:].strip())
+    return parts
+
+
+def closing_quote(text: str, at: int) -> int:
+    """Return the index of the quote that closes the one at ``at``.
+
+    Raises:
+        SipError: there is none.
+    """
+    at += 1
+    end = len(text)
+    while at < end:
+        char = text[at]
+        if char == "\\":
+            at += 1
+        elif char == '"':
+            return at
+        at += 1
+    raise bad("quoted string")
+
+
+def unquote(text: str) -> str:
+    """Return the content of a quoted string; other text as it is."""
+    if len(text) < 2 or text[0] != '"' or text[-1] != '"':
+        return text
+    if "\\" not in text:
+        return text[1:-1]
+    out, escaped = [], False
+    for char in text[1:-1]:
+        if char == "\\" and not escaped:
+            escaped = True
+            continue
+        out.append(char)
+        escaped = False
+    return "".join(out)
+
+
+def quote(text: str) -> str:
+    """Return ``text`` as a quoted string."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def parse_parameters(text: str, what: str) -> dict[str, str | None]:
+    """Return ``;name=value;flag`` as a dict, names in lower case, values verbatim (quotes kept).
+
+    Raises:
+        SipError: a name or an unquoted value is no token (hosts in brackets allowed), or a name comes twice.
+    """
+    parameters: dict[str, str | None] = {}
+    stripped = text.strip()
+    if not stripped:
+        return parameters
+    if stripped[0] != ";":
+        raise bad(what)
+    parts = split(stripped[1:], ";")
+    if len(parts) > MAX_PARAMETERS:
+        raise bad(what)
+    for part in parts:
+        name, equals, value = part.partition("=")
+        name = name.strip().lower()
+        value = value.strip()
+        if not is_token(name) or name in parameters:
+            raise bad(what)
+        if equals and not is_gen_value(value):
+            raise bad(what)
+        parameters[name] = value if equals else None
+    return parameters
+
+
+def is_gen_value(value: str) -> bool:
+    """Tell whether ``value`` is a token, a host or a quoted string (production gen-value)."""
+    if not value:
+        return False
+    if value[0] == '"':
+        return len(value) > 1 and closing_quote(value, 0) == len(value) - 1
+    return all(char in TOKEN or char in "[]:" for char in value)
+
+
+def format_parameters(parameters: dict[str, str | None]) -> str:
+    """Return the parameters as ``;name=value;flag``."""
+    return "".join(f";{name}" if value is None else f";{name}={value}" for name, value in parameters.items())

@@ -1,0 +1,57 @@
+"""The Via header (RFC 3261 20.42, RFC 3581)."""
+
+from dataclasses import dataclass, field, replace
+
+from .scanner import bad, format_parameters, is_token, parse_parameters
+from .uri import parse_host_port
+
+
+@dataclass(frozen=True)
+class Via:
+    """One hop: transport in upper case, sent-by host and port, parameters."""
+
+    transport: str
+    host: str
+    port: int | None = None
+    parameters: dict[str, str | None] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, text: str) -> "Via":
+        """Read one Via value.
+
+        Raises:
+            SipError: malformed.
+        """
+        head, semicolon, parameters = text.partition(";")
+        parts = [part.strip() for part in head.split("/", 2)]
+        if len(parts) != 3 or parts[0].upper() != "SIP" or parts[1] != "2.0":
+            raise bad("Via")
+        words = parts[2].split(None, 1)
+        if len(words) != 2 or not is_token(words[0]):
+            raise bad("Via")
+        host, port = parse_host_port("".join(words[1].split()))
+        return cls(words[0].upper(), host, port, parse_parameters(semicolon + parameters, "Via"))
+
+    @property
+    def branch(self) -> str | None:
+        """The transaction's name."""
+        return self.parameters.get("branch")
+
+    @property
+    def received(self) -> str | None:
+        """The address that the request came from, if a server noted it."""
+        return self.parameters.get("received")
+
+    @property
+    def rport(self) -> int | None:
+        """The port that the request came from, if a server noted it."""
+        value = self.parameters.get("rport")
+        return int(value) if value and value.isdigit() and len(value) <= 5 else None
+
+    def with_parameters(self, **parameters: str | None) -> "Via":
+        """Return the Via with these parameters set."""
+        return replace(self, parameters={**self.parameters, **parameters})
+
+    def __str__(self) -> str:
+        port = "" if self.port is None else f":{self.port}"
+        return f"SIP/2.0/{self.transport} {self.host}{port}{format_parameters(self.parameters)}"
