@@ -18,7 +18,7 @@ _FINGERPRINT = re.compile(r"[0-9A-F]{40}", re.ASCII)
 
 @dataclass(frozen=True)
 class MeshUri:
-    """``sip:user@mesh``, or ``sip:user@KEY.mesh`` where ``fingerprint`` (40 upper-case hex characters) is set."""
+    """``sip:user@mesh``, or ``sip:user@KEY.mesh`` where ``fingerprint`` (40 upper-case hex digits) is set."""
 
     user: str
     fingerprint: str | None = None
