@@ -1,31 +1,54 @@
 """The media of one call: phone legs, mesh legs and the bridges between them, behind offers and answers."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from functools import partial
 
-from .events import MediaEvent, MediaStatistics
+from .aiortc_adapter.dtls import CallCertificate
+from .assurance import Assurance, CallIdentity
+from .bridge import Bridge
+from .errors import MediaError, MediaRefused
+from .events import MediaEvent, MediaFailed, MediaStatistics
+from .jobs import Job, Jobs
+from .mesh_leg import MeshLeg
+from .parties import Parties
+from .phone_leg import PhoneLeg
 from .ports import Endorser
+from .protocol import fragment
+from .protocol.mesh_side import for_mesh, mesh_transports
+from .protocol.phone_side import OwnPort, PhoneMedia, for_phone, phone_media
+from .protocol.sdp import SessionDescription
+from .protocol.transcript import Role
+from .protocol.transport import Setup, Transport
+from .statistics import collect
 
-Role = Literal["caller", "callee"]
+__all__ = ["CallMedia", "Parties", "Role"]
 
 
-@dataclass(frozen=True)
-class Parties:
-    """Who the confirmation binds: OpenPGP primary fingerprints (40 upper-case hex), node ids (20 bytes)."""
+@dataclass
+class _Section:
+    """One m= section. `is_live` says that both sides have it on."""
 
-    caller_fingerprint: str
-    callee_fingerprint: str
-    caller_node_id: bytes
-    callee_node_id: bytes
+    media: str
+    phone: PhoneLeg
+    mesh: MeshLeg
+    bridge: Bridge | None = None
+    is_live: bool = True
 
 
 class CallMedia:
-    """The media of one call. Start `run()` at once in a supervised task; `aclose()` ends it and frees everything.
+    """The media of one call. Start `run()` at once in a supervised task; `aclose()` ends it and frees all.
 
-    The methods take and return SDP bytes and raise `MediaRefused` (488 and a sentence). They are called one at a
-    time. `run()` returns when the call's media has been closed, never raises for what a peer or a phone does, and
-    owns every task of the call.
+    The four offer and answer methods take and return SDP bytes, raise `MediaRefused` (488 and a sentence) and
+    are called one at a time. `run()` owns every task of the call; it returns when the media has been closed or
+    has failed, and does not raise for what a peer or a phone does. The caller's node is ICE controlling and
+    DTLS server on every section, whoever offers.
+
+    `early` lets addresses out before the call is answered, and ICE and DTLS start while it rings.
+    `mute_until_confirmed` keeps both directions silent until the peer's signature has been checked.
+    `mesh_addresses` are the local IP addresses for ICE. `phone_allowed` are the addresses that RTP is taken
+    from and sent to on the phone's side.
     """
 
     def __init__(
@@ -43,44 +66,251 @@ class CallMedia:
         on_event: Callable[[MediaEvent], None],
         peer_name: str = "the other side",
     ) -> None:
-        raise NotImplementedError
+        self._call_id = call_id
+        self._is_caller = role == "caller"
+        self._phone_host = phone_host
+        self._phone_allowed = phone_allowed
+        self._mesh_addresses = tuple(mesh_addresses)
+        self._early = early
+        self._on_event = on_event
+        self._peer_name = peer_name
+        self._jobs = Jobs()
+        self._certificate = CallCertificate.generate()
+        self._assurance = Assurance(
+            CallIdentity(call_id, role, parties),
+            self._certificate,
+            endorser,
+            mute_until_confirmed=mute_until_confirmed,
+            start=self._start,
+            on_event=on_event,
+        )
+        self._sections: dict[int, _Section] = {}
+        self._offer: SessionDescription | None = None
+        self._answered = False
+        self._revealed = False
+        self._failure: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
+        self._is_closed = False
+        self._running = asyncio.Event()
+        self._released = asyncio.Event()
 
     async def run(self) -> None:
-        """Own the tasks of this call until `aclose()`, or until the media has failed and been closed."""
-        raise NotImplementedError
+        """Own the tasks of this call until `aclose()`, or until the media has failed."""
+        if self._is_closed:
+            return
+        self._running.set()
+        try:
+            await self._jobs.run()
+        finally:
+            await self._release()
 
     async def offer_from_phone(self, sdp: bytes) -> bytes:
         """Turn the phone's offer or re-offer into the offer for the mesh."""
-        raise NotImplementedError
+        offer = self._parse(sdp)
+        phone = phone_media(offer)
+        await self._open_sections(offer, phone)
+        self._aim(phone)
+        self._offer = offer
+        self._revealed = self._early or self._answered or not self._is_caller
+        return bytes(for_mesh(offer, phone, self._transports("actpass", phone)))
 
     async def answer_from_mesh(self, sdp: bytes) -> bytes:
         """Turn the peer's answer into the answer for the phone."""
-        raise NotImplementedError
+        answer = self._parse_answer(sdp)
+        remote = mesh_transports(answer)
+        await self._take(remote, ("active",) if self._is_caller else ("passive",))
+        self._answer(remote)
+        ports = [self._own_port(index, side) for index, side in enumerate(remote)]
+        return bytes(for_phone(answer, self._phone_host, ports))
 
     async def offer_from_mesh(self, sdp: bytes) -> bytes:
         """Turn the peer's offer or re-offer into the offer for our phones."""
-        raise NotImplementedError
+        offer = self._parse(sdp)
+        remote = mesh_transports(offer)
+        await self._open_sections(offer, remote)
+        await self._take(remote, ("actpass", "active" if self._is_caller else "passive"))
+        self._offer = offer
+        ports = [self._own_port(index, side, offer=True) for index, side in enumerate(remote)]
+        return bytes(for_phone(offer, self._phone_host, ports))
 
     async def answer_from_phone(self, sdp: bytes) -> bytes:
         """Turn a phone's answer into the answer for the mesh; the latest phone to answer gets the media."""
-        raise NotImplementedError
+        answer = self._parse_answer(sdp)
+        phone = phone_media(answer)
+        if any(side and index not in self._sections for index, side in enumerate(phone)):
+            raise MediaRefused("The phone answers a section that was not offered")
+        self._aim(phone)
+        self._revealed = True
+        self._answer(phone)
+        setup: Setup = "passive" if self._is_caller else "active"
+        return bytes(for_mesh(answer, phone, self._transports(setup, phone)))
 
     def transport_fragment(self) -> bytes | None:
-        """Return our transport as application/trickle-ice-sdpfrag, or None when it must not go out that way."""
-        raise NotImplementedError
+        """Return our transport as application/trickle-ice-sdpfrag, or None when it must not go out that way.
 
-    async def transport_from_mesh(self, fragment: bytes) -> None:
+        As callee: for the first 18x, if `early`; ICE and DTLS begin with it. As caller: for the ACK, if the
+        offer held no candidates.
+        """
+        due = self._answered and not self._revealed if self._is_caller else self._early
+        if not due or not self._sections:
+            return None
+        self._revealed = True
+        setup: Setup = "passive" if self._is_caller else "active"
+        live = [(index, one) for index, one in sorted(self._sections.items()) if one.is_live]
+        parts = [(index, one.media, one.mesh.transport(setup, revealed=True)) for index, one in live]
+        for _, section in live:
+            section.mesh.start(answered=self._answered)
+        return fragment.build(parts)
+
+    async def transport_from_mesh(self, data: bytes) -> None:
         """Take the peer's transport from its first 18x (we are caller) or from its ACK (we are callee)."""
-        raise NotImplementedError
+        self._check_open()
+        transports = fragment.parse(data)
+        if not set(transports) <= set(self._sections):
+            raise MediaRefused("The other node's transport names a section that was not offered", status=400)
+        remote = [transports.get(index) for index in range(max(transports) + 1)]
+        await self._take(remote, ("active",) if self._is_caller else ("passive",))
+        if self._answered or (self._early and self._is_caller):
+            for index in transports:
+                self._sections[index].mesh.start(answered=self._answered)
 
     async def failed(self) -> tuple[int, str]:
         """Wait until the media has failed for good; return (status, reason)."""
-        raise NotImplementedError
+        return await asyncio.shield(self._failure)
 
     def statistics(self) -> MediaStatistics:
         """Return what has gone through so far."""
-        raise NotImplementedError
+        return collect((one.phone, one.mesh.ice, one.bridge) for one in self._sections.values())
 
     async def aclose(self) -> None:
         """Free tasks, sockets and keys. May be called in any state, more than once."""
-        raise NotImplementedError
+        self._is_closed = True
+        self._assurance.gate.is_open = False
+        self._jobs.stop()
+        if self._running.is_set():
+            await self._released.wait()
+        else:
+            await self._release()
+
+    def _parse(self, sdp: bytes) -> SessionDescription:
+        self._check_open()
+        return SessionDescription.parse(sdp)
+
+    def _parse_answer(self, sdp: bytes) -> SessionDescription:
+        answer = self._parse(sdp)
+        offered = [section.media for section in self._offer.media] if self._offer else []
+        if [section.media for section in answer.media] != offered:
+            raise MediaRefused("The answer does not fit the offer")
+        return answer
+
+    def _check_open(self) -> None:
+        if self._failure.done():
+            raise MediaRefused(self._failure.result()[1], status=self._failure.result()[0])
+        if self._is_closed:
+            raise MediaRefused("The call is over")
+
+    async def _open_sections(
+        self, offer: SessionDescription, sides: Sequence[PhoneMedia | Transport | None]
+    ) -> None:
+        """Bind what the sections need that are new and on."""
+        for index, (section, side) in enumerate(zip(offer.media, sides, strict=True)):
+            if side is None or index in self._sections:
+                continue
+            mesh = MeshLeg(
+                is_caller=self._is_caller,
+                certificate=self._certificate,
+                addresses=self._mesh_addresses,
+                peer_name=self._peer_name,
+                on_keyed=self._keyed,
+            )
+            phone = PhoneLeg(self._phone_host, self._phone_allowed)
+            try:
+                await mesh.open()
+                await phone.open()
+            except MediaError as error:
+                await mesh.aclose()
+                raise MediaRefused(error.reason, status=error.status) from error
+            opened = self._sections[index] = _Section(section.media, phone, mesh)
+            self._start(partial(self._guard, opened))
+
+    async def _guard(self, section: _Section) -> None:
+        """Run a leg; its end is the call's, if the section is on."""
+        try:
+            await section.mesh.run()
+        except* MediaError as errors:
+            if section.is_live:
+                raise
+            section.phone.dropped["leg_lost_while_off"] = len(errors.exceptions)
+
+    async def _take(self, remote: Sequence[Transport | None], setups: Sequence[Setup]) -> None:
+        """Take the peer's transports: all of one certificate, each in its role, none changed."""
+        sides = [(index, side) for index, side in enumerate(remote) if side is not None]
+        known = {one.mesh.remote.fingerprint for one in self._sections.values() if one.mesh.remote}
+        if len(known | {side.fingerprint for _, side in sides}) > 1:
+            raise MediaRefused("The other node shows more than one certificate in one call")
+        if any(side.setup not in setups for _, side in sides):
+            raise MediaRefused("The other node takes the wrong side of the encrypted connection")
+        if any(index not in self._sections for index, _ in sides):
+            raise MediaRefused("The answer does not fit the offer")
+        for index, side in sides:
+            await self._sections[index].mesh.set_remote(side)
+
+    def _answer(self, sides: Sequence[PhoneMedia | Transport | None]) -> None:
+        self._answered = True
+        for index, section in self._sections.items():
+            section.is_live = index < len(sides) and sides[index] is not None
+            if section.is_live:
+                section.mesh.start(answered=True)
+
+    def _aim(self, phone: Sequence[PhoneMedia | None]) -> None:
+        for index, side in enumerate(phone):
+            if side is not None:
+                self._sections[index].phone.aim(side)
+
+    def _transports(self, setup: Setup, sides: Sequence[PhoneMedia | None]) -> list[Transport | None]:
+        return [
+            self._sections[index].mesh.transport(setup, revealed=self._revealed) if side else None
+            for index, side in enumerate(sides)
+        ]
+
+    def _own_port(self, index: int, side: Transport | None, *, offer: bool = False) -> OwnPort | None:
+        if side is None:
+            return None
+        phone = self._sections[index].phone
+        return OwnPort(phone.port, mux=phone.mux and not offer)
+
+    def _keyed(self, leg: MeshLeg) -> None:
+        section = next(one for one in self._sections.values() if one.mesh is leg)
+        assert leg.session is not None
+        section.bridge = Bridge(section.phone, leg.ice, *leg.session.srtp(), self._assurance.gate)
+        section.bridge.start()
+        self._assurance.keyed(leg)
+
+    def _start(self, job: Job) -> None:
+        self._jobs.start(partial(self._contain, job))
+
+    async def _contain(self, job: Job) -> None:
+        """Run one job of the call; what it says of the media ends the call, not the program."""
+        try:
+            await job()
+        except* MediaError as errors:
+            self._fail(_first(errors))
+
+    def _fail(self, error: MediaError) -> None:
+        if self._failure.done() or self._is_closed:
+            return
+        self._assurance.gate.is_open = False
+        self._failure.set_result((error.status, error.reason))
+        self._jobs.stop()
+        self._on_event(MediaFailed(self._call_id, error.status, error.reason))
+
+    async def _release(self) -> None:
+        self._is_closed = True
+        for section in self._sections.values():
+            await section.mesh.aclose()
+            await section.phone.aclose()
+        self._released.set()
+
+
+def _first(errors: BaseExceptionGroup[MediaError]) -> MediaError:
+    first = errors.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first

@@ -52,7 +52,7 @@ class DirectionStatistics:
 
 @dataclass(frozen=True)
 class MediaStatistics:
-    """A snapshot over all sections: both directions, and what was dropped by cause (docs/protocol/media.md)."""
+    """A snapshot over all sections: both directions, and drops by cause (docs/protocol/media.md)."""
 
     to_mesh: DirectionStatistics = DirectionStatistics()
     to_phone: DirectionStatistics = DirectionStatistics()

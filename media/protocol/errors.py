@@ -10,7 +10,7 @@ class MediaError(Exception):
         self.reason = reason
 
 
-class MediaRefused(MediaError):  # noqa: N818 - the word of the field: an offer is refused, nothing has broken
+class MediaRefused(MediaError):
     """An offer, an answer or a transport cannot be served; the call, if there is one, stays as it was."""
 
     def __init__(self, reason: str, status: int = 488) -> None:

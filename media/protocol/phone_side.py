@@ -71,7 +71,7 @@ def _host(connection: str | None) -> str | None:
 def for_phone(
     description: SessionDescription, host: str, ports: Sequence[OwnPort | None]
 ) -> SessionDescription:
-    """Turn a description from the mesh into the phone's: our `host` and ports, plain RTP; None gives port 0."""
+    """Turn the mesh's description into the phone's: our `host` and ports, plain RTP; None gives port 0."""
     version = ipaddress.ip_address(host).version
     media = tuple(_for_phone(section, port) for section, port in zip(description.media, ports, strict=True))
     session = with_connection(without_transport(description.lines), f"IP{version} {host}")

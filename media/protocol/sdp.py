@@ -16,8 +16,8 @@ MAX_BYTES = 32_768
 MAX_LINES = 1_024
 MAX_SECTIONS = 16
 
-_TOKEN = r"[A-Za-z0-9!#$%&'*+.^_`{|}~-]"
-_MEDIA = re.compile(rf"({_TOKEN}{{1,32}}) ([0-9]{{1,5}}) ((?:/|{_TOKEN}){{1,64}}) (.+)")
+_CHARACTER = r"[A-Za-z0-9!#$%&'*+.^_`{|}~-]"
+_MEDIA = re.compile(rf"({_CHARACTER}{{1,32}}) ([0-9]{{1,5}}) ((?:/|{_CHARACTER}){{1,64}}) (.+)")
 _LINE = re.compile(r"[a-z]=[^\x00\r\n]*")
 _SESSION_ONLY = ("v=", "o=", "s=", "t=", "r=", "z=", "u=", "e=", "p=")
 

@@ -1,0 +1,224 @@
+"""ICE on aioice: own sockets on given addresses, SRTP and DTLS kept away from the STUN parser."""
+
+# ruff: noqa: SLF001 - this package is where private seams are touched; a contract test watches them
+
+import asyncio
+import logging
+import random
+import socket
+import struct
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import aioice
+import aioice.candidate
+import aioice.ice
+import aioice.stun
+
+from media.errors import MediaError
+from media.protocol.candidate import Candidate
+from media.protocol.rtp import is_dtls, is_srtp, is_stun
+
+# aioice logs the addresses of candidates at INFO: whom we call is nobody's business.
+logging.getLogger("aioice").setLevel(logging.WARNING)
+
+Address = tuple[str, int]
+
+MAX_LOCAL_ADDRESSES = 16
+MAX_REMOTE_CANDIDATES = 64
+MAX_QUEUED_DTLS = 64
+EARLY_PACKETS = 128
+EARLY_SECONDS = 1.0
+CONSENT_SECONDS = 2.0
+RECEIVE_BUFFER_BYTES = 1 << 20
+
+# What a hostile STUN message can raise out of aioice's parser and of its handling of a request.
+_STUN_ERRORS = (ValueError, LookupError, struct.error, AssertionError, TypeError, OverflowError)
+
+
+class DemuxProtocol(aioice.ice.StunProtocol):
+    """One ICE socket: SRTP and DTLS are told from STUN by their first byte, before anything is parsed."""
+
+    receiver: "IceConnection"
+
+    def datagram_received(self, data: bytes | str, addr: tuple[Any, ...]) -> None:
+        """Pass a datagram on by its first byte (RFC 7983); what is malformed is counted and dropped."""
+        ice = self.receiver
+        if not data or isinstance(data, str):
+            ice.drop("empty")
+            return
+        first = data[0]
+        if is_srtp(first):
+            ice.srtp_received(data, (addr[0], addr[1]))
+        elif is_dtls(first):
+            ice.dtls_received(data, (addr[0], addr[1]))
+        elif is_stun(first):
+            self._stun_received(data, addr)
+        else:
+            ice.drop("not_media")
+
+    def _stun_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
+        ice = self.receiver
+        if not ice.may_learn((addr[0], addr[1])):
+            ice.drop("too_many_candidates")
+            return
+        try:
+            super().datagram_received(data, addr)
+        except _STUN_ERRORS:
+            ice.drop("bad_stun")
+
+    async def request(
+        self,
+        request: aioice.stun.Message,
+        addr: Address,
+        integrity_key: bytes | None = None,
+        retransmissions: int | None = None,
+    ) -> tuple[aioice.stun.Message, Address]:
+        """Ask, and note that the peer has answered: aioice lets only responses with integrity through."""
+        answer = await super().request(request, addr, integrity_key, retransmissions)
+        self.receiver.heard = True
+        return answer
+
+
+class IceConnection(aioice.Connection):
+    """One ICE component on the given local addresses, without any server, with SRTP on a path of its own.
+
+    `heard` is set by all that only the peer can have sent, `heard_media` by its first good SRTP packet.
+    The sink of `open_srtp` gets each SRTP datagram from an address that the peer named or proved; what comes
+    before there are keys is held for a second.
+    """
+
+    def __init__(self, *, controlling: bool, addresses: Sequence[str], ufrag: str, password: str) -> None:
+        super().__init__(ice_controlling=controlling, local_username=ufrag, local_password=password)
+        self.heard = False
+        self.heard_media = False
+        self.dropped: dict[str, int] = {}
+        self._addresses = tuple(addresses)[:MAX_LOCAL_ADDRESSES]
+        self._on_srtp: Callable[[bytes], None] | None = None
+        self._early: deque[tuple[float, bytes]] = deque(maxlen=EARLY_PACKETS)
+        self._known: Address | None = None
+        self._path: tuple[Callable[[bytes, Address], None], Address] | None = None
+
+    def drop(self, cause: str) -> None:
+        """Count a datagram that goes nowhere."""
+        self.dropped[cause] = self.dropped.get(cause, 0) + 1
+
+    async def gather_candidates(self) -> None:
+        """Bind a port on each address that we were given; raise `MediaError` when none can be had."""
+        self._local_candidates_start = True
+        loop = asyncio.get_running_loop()
+        for number, address in enumerate(self._addresses, start=1):
+            try:
+                transport, protocol = await loop.create_datagram_endpoint(
+                    lambda: DemuxProtocol(self), local_addr=(address, 0)
+                )
+            except OSError:
+                self.drop("no_such_address")
+                continue
+            sock = transport.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+            host, port = transport.get_extra_info("sockname")[:2]
+            preference = 65_535 - number
+            priority = aioice.candidate.candidate_priority(1, "host", preference)
+            protocol.local_candidate = aioice.Candidate(str(number), 1, "udp", priority, host, port, "host")
+            self._protocols.append(protocol)
+            self._local_candidates.append(protocol.local_candidate)
+        if not self._protocols:
+            raise MediaError(503, "This node has no network address for the call")
+        self._local_candidates_end = True
+
+    def candidates(self) -> tuple[Candidate, ...]:
+        """Return where we can be reached."""
+        return tuple(Candidate(c.foundation, c.priority, c.host, c.port) for c in self._local_candidates)
+
+    async def add_candidates(self, candidates: Sequence[Candidate], *, complete: bool) -> None:
+        """Add where the peer can be reached; may be called again, as long as it is not complete."""
+        for c in candidates:
+            if not self._remote_candidates_end:
+                theirs = aioice.Candidate(c.foundation, 1, "udp", c.priority, c.host, c.port, c.kind)
+                await self.add_remote_candidate(theirs)
+        if complete and not self._remote_candidates_end:
+            await self.add_remote_candidate(None)
+
+    def may_learn(self, address: Address) -> bool:
+        """Tell whether to look at a STUN message from there: what a peer can prove is bounded."""
+        return len(self._remote_candidates) < MAX_REMOTE_CANDIDATES or self._is_peer(address)
+
+    def _is_peer(self, address: Address) -> bool:
+        if address == self._known:
+            return True
+        host, port = address
+        if any(c.port == port and c._network_host == host for c in self._remote_candidates):
+            self._known = address
+            return True
+        return False
+
+    def dtls_received(self, data: bytes, address: Address) -> None:
+        """Queue a DTLS datagram for the handshake or the data pump, bounded."""
+        if not self._is_peer(address):
+            self.drop("stranger")
+        elif self._queue.qsize() >= MAX_QUEUED_DTLS:
+            self.drop("dtls_flood")
+        else:
+            self._queue.put_nowait((data, 1))
+
+    def srtp_received(self, data: bytes, address: Address) -> None:
+        """Pass an SRTP datagram on at once, or hold it until there are keys."""
+        if address != self._known and not self._is_peer(address):
+            self.drop("stranger")
+        elif self._on_srtp is not None:
+            self._on_srtp(data)
+        else:
+            self._early.append((asyncio.get_running_loop().time(), data))
+
+    def open_srtp(self, sink: Callable[[bytes], None]) -> None:
+        """From now on SRTP goes to `sink`; first what came in the last second."""
+        since = asyncio.get_running_loop().time() - EARLY_SECONDS
+        held = [data for at, data in self._early if at >= since]
+        self._early.clear()
+        self._on_srtp = sink
+        for data in held:
+            sink(data)
+
+    def data_received(self, data: bytes, component: int) -> None:  # noqa: ARG002 - aioice's signature
+        """Drop what aioice took for data, since it did not parse as STUN."""
+        self.drop("bad_stun")
+
+    def check_incoming(
+        self, message: aioice.stun.Message, addr: Address, protocol: aioice.ice.StunProtocol
+    ) -> None:
+        """Note that the peer is alive: only authenticated checks come here."""
+        self.heard = True
+        super().check_incoming(message, addr, protocol)
+
+    def check_complete(self, pair: aioice.ice.CandidatePair) -> None:
+        """Follow the nominated pair."""
+        super().check_complete(pair)
+        nominated = self._nominated.get(1)
+        if nominated is not None:
+            self._path = nominated.protocol.transport.sendto, nominated.remote_addr
+
+    def send_srtp(self, packet: bytes) -> None:
+        """Send an encrypted packet on the nominated pair; before there is one, drop it."""
+        if self._path is not None:
+            self._path[0](packet, self._path[1])
+
+    async def query_consent(self) -> None:
+        """Ask the peer for consent (RFC 7675), more often than aioice: our watch gives up after 10 s."""
+        assert self.remote_password is not None
+        key = self.remote_password.encode()
+        while (pair := self._nominated.get(1)) is not None:
+            await asyncio.sleep(CONSENT_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311 - spreads load only
+            try:
+                await pair.protocol.request(
+                    self.build_request(pair, nominate=False), pair.remote_addr, key, 1
+                )
+            except aioice.stun.TransactionError:
+                self.drop("consent_unanswered")
+
+    async def close(self) -> None:
+        """Close all sockets; nothing is passed on any more."""
+        self._path = self._on_srtp = None
+        self._early.clear()
+        await super().close()

@@ -1,0 +1,156 @@
+"""Between the phone leg and the mesh leg of one section: encrypt, decrypt, count. Payloads stay as they are.
+
+Everything happens inside the call that delivers a datagram: no queue, no task, no parsing of payloads.
+"""
+
+import secrets
+from dataclasses import dataclass
+
+from .aiortc_adapter.ice import IceConnection
+from .aiortc_adapter.srtp import MAX_PACKET_BYTES, REPLAYED, TOO_OLD, Srtp
+from .events import DirectionStatistics
+from .phone_leg import PhoneLeg
+from .protocol.rtp import RTP_HEADER_BYTES, is_rtcp, rtcp_with_sender, rtcp_with_subject, with_ssrc
+
+MAX_STREAMS = 64
+"""SSRCs in each direction: libsrtp keeps state for each, and forgetting one could reuse its keystream."""
+
+REPLAYS_BEFORE_REMAP = 3
+"""So many refused packets in a row are a phone that has started over, not one that repeats itself."""
+
+
+@dataclass
+class Gate:
+    """Whether media may pass, for all sections of a call at once."""
+
+    is_open: bool = False
+
+
+@dataclass
+class _Counter:
+    packets: int = 0
+    bytes: int = 0
+    rtcp_packets: int = 0
+
+    def snapshot(self) -> DirectionStatistics:
+        return DirectionStatistics(self.packets, self.bytes, self.rtcp_packets)
+
+
+class Bridge:
+    """Carries one section both ways, from the moment there are keys."""
+
+    def __init__(
+        self, phone: PhoneLeg, ice: IceConnection, outbound: Srtp, inbound: Srtp, gate: Gate
+    ) -> None:
+        self.dropped: dict[str, int] = {}
+        self._phone = phone
+        self._ice = ice
+        self._outbound = outbound
+        self._inbound = inbound
+        self._gate = gate
+        self._out_streams: set[bytes] = set()
+        self._in_streams: set[bytes] = set()
+        self._remapped: dict[bytes, bytes] = {}
+        self._replays = 0
+        self._to_mesh = _Counter()
+        self._to_phone = _Counter()
+
+    @property
+    def to_mesh(self) -> DirectionStatistics:
+        """What the phone has sent through."""
+        return self._to_mesh.snapshot()
+
+    @property
+    def to_phone(self) -> DirectionStatistics:
+        """What the peer has sent through."""
+        return self._to_phone.snapshot()
+
+    def start(self) -> None:
+        """Join the two legs."""
+        self._phone.sink = self.from_phone
+        self._ice.open_srtp(self.from_mesh)
+
+    def _drop(self, cause: str) -> None:
+        self.dropped[cause] = self.dropped.get(cause, 0) + 1
+
+    def _may_stream(self, streams: set[bytes], ssrc: bytes) -> bool:
+        if ssrc in streams:
+            return True
+        if len(streams) >= MAX_STREAMS:
+            self._drop("too_many_streams")
+            return False
+        streams.add(ssrc)
+        return True
+
+    def from_phone(self, packet: bytes) -> None:
+        """Encrypt one RTP or RTCP packet (checked by the phone leg) and send it."""
+        if not self._gate.is_open:
+            self._drop("muted_to_mesh")
+            return
+        rtcp = is_rtcp(packet)
+        ssrc = packet[4:8] if rtcp else packet[8:12]
+        if not self._may_stream(self._out_streams, ssrc):
+            return
+        if self._remapped:
+            packet = self._with_own_ssrc(packet, ssrc, rtcp=rtcp)
+        sealed = self._outbound.process(packet)
+        if sealed is None and not rtcp:
+            sealed = self._start_over(packet, ssrc)
+        if sealed is None:
+            return
+        self._replays = 0
+        self._ice.send_srtp(sealed)
+        self._count(self._to_mesh, packet, rtcp=rtcp)
+
+    def _with_own_ssrc(self, packet: bytes, ssrc: bytes, *, rtcp: bool) -> bytes:
+        own = self._remapped.get(ssrc)
+        if own is None:
+            return packet
+        return rtcp_with_sender(packet, ssrc, own) if rtcp else with_ssrc(packet, own)
+
+    def _start_over(self, packet: bytes, ssrc: bytes) -> bytes | None:
+        """Give a phone that restarted its sequence numbers a fresh SSRC: under the old one all is lost."""
+        status = self._outbound.status
+        self._replays += status == REPLAYED
+        if status == TOO_OLD or self._replays >= REPLAYS_BEFORE_REMAP:
+            fresh = secrets.token_bytes(4)
+            if self._may_stream(self._out_streams, fresh):
+                self._remapped[ssrc] = fresh
+                self._drop("ssrc_remapped")
+                return self._outbound.process(with_ssrc(packet, fresh))
+            return None
+        self._drop("repeated_by_phone" if status == REPLAYED else "not_encryptable")
+        return None
+
+    def from_mesh(self, datagram: bytes) -> None:
+        """Decrypt one SRTP or SRTCP datagram for the phone; forged and replayed ones are dropped."""
+        if not RTP_HEADER_BYTES <= len(datagram) <= MAX_PACKET_BYTES:
+            self._drop("mesh_wrong_size")
+            return
+        rtcp = is_rtcp(datagram)
+        ssrc = datagram[4:8] if rtcp else datagram[8:12]
+        if ssrc not in self._in_streams and len(self._in_streams) >= MAX_STREAMS:
+            self._drop("too_many_streams")
+            return
+        packet = self._inbound.process(datagram)
+        if packet is None:
+            self._drop("mesh_replayed" if self._inbound.status in (REPLAYED, TOO_OLD) else "mesh_forged")
+            return
+        self._in_streams.add(ssrc)
+        self._ice.heard = self._ice.heard_media = True
+        if not self._gate.is_open:
+            self._drop("muted_to_phone")
+            return
+        if rtcp and self._remapped:
+            for phones, own in self._remapped.items():
+                packet = rtcp_with_subject(packet, own, phones)
+        self._phone.send(packet)
+        self._count(self._to_phone, packet, rtcp=rtcp)
+
+    @staticmethod
+    def _count(counter: _Counter, packet: bytes, *, rtcp: bool) -> None:
+        if rtcp:
+            counter.rtcp_packets += 1
+        else:
+            counter.packets += 1
+            counter.bytes += len(packet)

@@ -1,0 +1,112 @@
+"""Drive one confirmation over DTLS application data: repeat what may be lost, sign and check beside it."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from .errors import MediaError
+from .mesh_leg import MeshLeg
+from .ports import EndorsementError, Endorser
+from .protocol.confirmation import (
+    Action,
+    Agreed,
+    Confirmation,
+    Confirmed,
+    Failed,
+    Send,
+    Sign,
+    Verify,
+)
+from .protocol.confirmation_messages import MAX_SIGNATURE_BYTES
+from .protocol.transcript import NONCE_BYTES, Agreement, Role, Transcript
+
+REPEAT_SECONDS = 0.15
+MAX_REPEAT_SECONDS = 2.0
+WRONG_SIGNATURE = (
+    "The call is not signed by the expected key: somebody may stand between you, so it was ended"
+)
+
+logger = logging.getLogger(__name__)
+
+
+class Confirmer:
+    """One side of the confirmation on one mesh leg. `run()` goes on as long as the leg lives.
+
+    `on_agreed` and `on_confirmed` are called once each at most; a failure raises `MediaError`, in a group.
+    """
+
+    def __init__(
+        self,
+        leg: MeshLeg,
+        role: Role,
+        transcript: Transcript,
+        endorser: Endorser,
+        on_agreed: Callable[[Agreement], None],
+        on_confirmed: Callable[[bool], None],
+    ) -> None:
+        assert leg.session is not None
+        self._session = leg.session
+        self._inbox = leg.inbox
+        self._role = role
+        self._machine = Confirmation(role, transcript, secrets.token_bytes(NONCE_BYTES))
+        self._endorser = endorser
+        self._on_agreed = on_agreed
+        self._on_confirmed = on_confirmed
+
+    async def run(self) -> None:
+        """Take messages one at a time, for ever: a late repeat may still need its answer."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._repeat())
+            if self._role == "caller":
+                await self._perform(self._machine.start(), group)
+            while True:
+                await self._perform(self._machine.receive(await self._inbox.get()), group)
+
+    async def _repeat(self) -> None:
+        delay, before = REPEAT_SECONDS, None
+        while True:
+            await asyncio.sleep(delay)
+            unacknowledged = self._machine.unacknowledged()
+            delay = min(2 * delay, MAX_REPEAT_SECONDS) if unacknowledged == before else REPEAT_SECONDS
+            before = unacknowledged
+            for message in unacknowledged:
+                await self._session.send(message)
+
+    async def _perform(self, actions: list[Action], group: asyncio.TaskGroup) -> None:
+        for action in actions:
+            match action:
+                case Send(data):
+                    await self._session.send(data)
+                case Sign() | Verify():
+                    group.create_task(self._endorse(action, group))
+                case Agreed(agreement):
+                    self._on_agreed(agreement)
+                case Confirmed(signed):
+                    self._on_confirmed(signed)
+                case Failed(reason):
+                    raise MediaError(403, reason)
+
+    def _endorse(self, action: Sign | Verify, group: asyncio.TaskGroup) -> Coroutine[Any, Any, None]:
+        return self._sign(action, group) if isinstance(action, Sign) else self._verify(action, group)
+
+    async def _sign(self, action: Sign, group: asyncio.TaskGroup) -> None:
+        try:
+            signature = await self._endorser.sign(action.statement)
+        except EndorsementError as error:
+            logger.warning("The own confirmation goes out unsigned: %s", error)
+            signature = b""
+        if len(signature) > MAX_SIGNATURE_BYTES:
+            logger.warning("The own confirmation goes out unsigned: the signature is too long")
+            signature = b""
+        await self._perform(self._machine.signed(signature), group)
+
+    async def _verify(self, action: Verify, group: asyncio.TaskGroup) -> None:
+        try:
+            valid = await self._endorser.verify(action.statement, action.signature)
+        except EndorsementError as error:
+            await self._perform(self._machine.rejected(f"{WRONG_SIGNATURE} ({error})"), group)
+            return
+        step = self._machine.verified() if valid else self._machine.rejected(WRONG_SIGNATURE)
+        await self._perform(step, group)

@@ -1,0 +1,155 @@
+"""The RTP of one media section between a phone and its node: plain, symmetric, from known sources only."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, cast
+
+from .errors import MediaError
+from .protocol.phone_side import PhoneMedia
+from .protocol.rtp import is_passable, is_rtcp
+
+RELATCH_SECONDS = 2.0
+"""How long the latched source must be silent before another port of an allowed address may take its place."""
+
+_PORT_ATTEMPTS = 64
+Address = tuple[Any, ...]
+
+
+class _Socket(asyncio.DatagramProtocol):
+    """One UDP port. What arrives goes to `received`; ICMP errors are the phone not listening yet."""
+
+    transport: asyncio.DatagramTransport
+
+    def __init__(self, received: Callable[[bytes, Address], None]) -> None:
+        self.received = received
+        self.closed = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.DatagramTransport", transport)
+
+    def datagram_received(self, data: bytes, addr: Address) -> None:
+        self.received(data, addr)
+
+    def connection_lost(self, _exc: Exception | None) -> None:
+        self.closed.set_result(None)
+
+    async def aclose(self) -> None:
+        self.transport.close()
+        await self.closed
+
+
+class PhoneLeg:
+    """RTP on an even port, RTCP on the next odd one or on the same.
+
+    Packets are taken only from the addresses in `allowed`. RTP goes where the phone's SDP says, if that is one
+    of them, until the first packet shows where the phone really sends from (symmetric RTP, RFC 4961).
+    Every packet that is taken goes to `sink`, in the same call.
+    """
+
+    def __init__(self, host: str, allowed: frozenset[str]) -> None:
+        self.port = 0
+        self.sink: Callable[[bytes], None] | None = None
+        self.dropped: dict[str, int] = {}
+        self._host = host
+        self._allowed = allowed
+        self.mux = False
+        self._rtp_remote: Address | None = None
+        self._rtcp_remote: Address | None = None
+        self._latched = False
+        self._last_heard = 0.0
+        self._now = asyncio.get_running_loop().time
+        self._sockets: list[_Socket] = []
+
+    async def open(self) -> None:
+        """Bind a pair of ports; raise `MediaError` when there is none."""
+        for _ in range(_PORT_ATTEMPTS):
+            first = await self._bind(0)
+            port = first.transport.get_extra_info("sockname")[1] if first else 0
+            second = await self._bind(port ^ 1) if first and port > 1 else None
+            if first and second:
+                self.port = port & ~1
+                self._rtp, self._rtcp = (second, first) if port % 2 else (first, second)
+                self._rtp.received = self._rtp_received
+                self._rtcp.received = self._rtcp_received
+                self._sockets = [first, second]
+                return
+            if first:
+                await first.aclose()
+        raise MediaError(503, "This node has no ports left for the phone's sound")
+
+    async def _bind(self, port: int) -> _Socket | None:
+        loop = asyncio.get_running_loop()
+        try:
+            _, bound = await loop.create_datagram_endpoint(
+                lambda: _Socket(self._too_early), local_addr=(self._host, port)
+            )
+        except OSError:
+            return None
+        return bound
+
+    def aim(self, media: PhoneMedia) -> None:
+        """Send where the phone's latest description says; what was learnt from its packets is forgotten."""
+        host = media.host if media.host in self._allowed else None
+        self.mux = media.mux
+        self._rtp_remote = (host, media.port) if host else None
+        self._rtcp_remote = (host, media.rtcp_port) if host else None
+        self._latched = False
+
+    def send(self, packet: bytes) -> None:
+        """Send one RTP or RTCP packet to the phone; before its address is known, drop it."""
+        if not is_rtcp(packet) or self.mux:
+            remote, via = self._rtp_remote, self._rtp
+        else:
+            remote, via = self._rtcp_remote, self._rtcp
+        if remote is None or not self._sockets:
+            self._drop("phone_address_unknown")
+        else:
+            via.transport.sendto(packet, remote)
+
+    def _drop(self, cause: str) -> None:
+        self.dropped[cause] = self.dropped.get(cause, 0) + 1
+
+    def _too_early(self, _data: bytes, _source: Address) -> None:
+        self._drop("phone_too_early")
+
+    def _rtp_received(self, data: bytes, source: Address) -> None:
+        if not is_passable(data):
+            self._drop("phone_not_rtp")
+        elif source[0] not in self._allowed:
+            self._drop("phone_foreign_source")
+        elif self._is_latched(source):
+            if self.sink is not None:
+                self.sink(data)
+            else:
+                self._drop("phone_before_keys")
+
+    def _is_latched(self, source: Address) -> bool:
+        """Tell whether that is the phone; the first source is, and another one after a silence."""
+        now = self._now()
+        if source != self._rtp_remote:
+            if self._latched and now - self._last_heard <= RELATCH_SECONDS:
+                self._drop("phone_foreign_source")
+                return False
+            self._rtp_remote = source
+        self._latched = True
+        self._last_heard = now
+        return True
+
+    def _rtcp_received(self, data: bytes, source: Address) -> None:
+        if not is_passable(data) or not is_rtcp(data):
+            self._drop("phone_not_rtcp")
+        elif source[0] not in self._allowed:
+            self._drop("phone_foreign_source")
+        else:
+            self._rtcp_remote = source
+            if self.sink is not None:
+                self.sink(data)
+            else:
+                self._drop("phone_before_keys")
+
+    async def aclose(self) -> None:
+        """Close both ports."""
+        self.sink = None
+        sockets, self._sockets = self._sockets, []
+        for bound in sockets:
+            await bound.aclose()
