@@ -38,7 +38,7 @@ class _Section:
 
 
 class CallMedia:
-    """The media of one call. Start `run()` at once in a supervised task; `aclose()` ends it and frees all.
+    """The media of one call. Start `run()` at once in a supervised task; `aclose()` ends and frees it.
 
     The four offer and answer methods take and return SDP bytes, raise `MediaRefused` (488 and a sentence) and
     are called one at a time. `run()` owns every task of the call; it returns when the media has been closed or

@@ -5,6 +5,7 @@ import contextlib
 import struct
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
@@ -53,9 +54,7 @@ class Phone(asyncio.DatagramProtocol):
     async def open(self) -> "Phone":
         loop = asyncio.get_running_loop()
         for queue in (self.heard, self.heard_rtcp):
-            transport, _ = await loop.create_datagram_endpoint(
-                lambda queue=queue: _Ear(queue), local_addr=(LOOPBACK, 0)
-            )
+            transport, _ = await loop.create_datagram_endpoint(partial(_Ear, queue), local_addr=(LOOPBACK, 0))
             self._transports.append(transport)
         return self
 
@@ -70,8 +69,8 @@ class Phone(asyncio.DatagramProtocol):
     def sdp(self, *, direction: str = "sendrecv", extra: str = "", version: int = 1) -> bytes:
         return (
             f"v=0\r\no=phone 1 {version} IN IP4 {LOOPBACK}\r\ns=-\r\nc=IN IP4 {LOOPBACK}\r\nt=0 0\r\n"
-            f"m=audio {self.port} RTP/AVP 0 8 101\r\na=rtcp:{self.rtcp_port}\r\na=rtpmap:101 telephone-event/8000\r\n"
-            f"a={direction}\r\n{extra}"
+            f"m=audio {self.port} RTP/AVP 0 8 101\r\na=rtcp:{self.rtcp_port}\r\n"
+            f"a=rtpmap:101 telephone-event/8000\r\na={direction}\r\n{extra}"
         ).encode()
 
     def listen_to(self, sdp: bytes) -> None:
@@ -99,7 +98,7 @@ class _Ear(asyncio.DatagramProtocol):
     def __init__(self, queue: asyncio.Queue[bytes]) -> None:
         self._queue = queue
 
-    def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
+    def datagram_received(self, data: bytes, _addr: tuple[Any, ...]) -> None:
         self._queue.put_nowait(data)
 
 
