@@ -1,0 +1,88 @@
+"""TLS between nodes: a certificate that is nothing but the node key, and the check that it is the right one.
+
+There is no authority. A node's certificate is self-signed with its Ed25519 key, and whoever connects compares
+the key in it with the key that it looks for. Names and dates in the certificate mean nothing.
+"""
+
+from __future__ import annotations
+
+import datetime
+import secrets
+import ssl
+import tempfile
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    PublicFormat,
+)
+from cryptography.x509.oid import NameOID
+
+from .transport import TransportError
+
+ALPN = "sip"
+_NOT_BEFORE = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
+_NOT_AFTER = datetime.datetime(9999, 12, 31, 23, 59, 59, tzinfo=datetime.UTC)  # RFC 5280 4.1.2.5: no end
+
+
+def node_certificate(key: Ed25519PrivateKey) -> x509.Certificate:
+    """Return the self-signed certificate of a node; the same key always gives the same one."""
+    public_key = key.public_key()
+    raw = public_key.public_bytes(Encoding.Raw, PublicFormat.Raw)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "node")])
+    return (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(public_key)
+        .serial_number(int.from_bytes(raw[:16], "big") | 1)
+        .not_valid_before(_NOT_BEFORE)
+        .not_valid_after(_NOT_AFTER)
+        .sign(key, None)
+    )
+
+
+def server_context(key: Ed25519PrivateKey) -> ssl.SSLContext:
+    """Return the context for listening as the node with this key: TLS 1.3 only."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.num_tickets = 0
+    context.set_alpn_protocols([ALPN])
+    # The ssl module reads keys from files only: for a moment there is one, encrypted to a password that
+    # never leaves this function.
+    password = secrets.token_bytes(24).hex().encode()
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(password))
+    with tempfile.TemporaryDirectory(prefix="sip-") as folder:
+        file = Path(folder) / "node.pem"
+        file.write_bytes(private + node_certificate(key).public_bytes(Encoding.PEM))
+        context.load_cert_chain(file, password=password)
+    return context
+
+
+def client_context() -> ssl.SSLContext:
+    """Return the context for connecting to nodes. `check_node_key` must follow each handshake."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols([ALPN])
+    return context
+
+
+def check_node_key(certificate: bytes | None, expected: bytes) -> None:
+    """Check that a peer's certificate (DER) is for the node key `expected` (32 raw bytes).
+
+    TLS 1.3 has then proven that the peer holds the key. Raises `TransportError` otherwise.
+    """
+    if certificate is None:
+        raise TransportError("the node showed no certificate")
+    try:
+        key = x509.load_der_x509_certificate(certificate).public_key()
+    except ValueError as error:
+        raise TransportError("the node's certificate cannot be read") from error
+    if not isinstance(key, Ed25519PublicKey) or key.public_bytes(Encoding.Raw, PublicFormat.Raw) != expected:
+        raise TransportError("another node answers at this address")

@@ -1,0 +1,150 @@
+"""SIP over UDP: one socket, a flow for each remote address, and ICMP errors brought back to their address."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import struct
+import sys
+from dataclasses import dataclass
+from typing import Any, Self, cast
+
+from .transport import MAX_MESSAGE_BYTES, Address, Owner, TransportError, TransportName
+
+# From <linux/in.h> and <linux/in6.h>; the socket module does not name them.
+_IP_RECVERR, _IPV6_RECVERR, _MSG_ERRQUEUE = 11, 25, 0x2000
+_HAS_ERROR_QUEUE = sys.platform == "linux"
+_MAX_ERRORS_AT_ONCE = 64
+
+
+class UdpSocket(asyncio.DatagramProtocol):
+    """A bound socket. What it receives goes to the owner, at once."""
+
+    def __init__(self, sock: socket.socket, owner: Owner) -> None:
+        self._socket = sock
+        self._owner = owner
+        self._transport: asyncio.DatagramTransport | None = None
+        self._closed = asyncio.Event()
+        self.local: Address = sock.getsockname()[:2]
+
+    @classmethod
+    async def open(cls, host: str, port: int, owner: Owner) -> Self:
+        """Bind to an IP literal and a port, 0 for a free one. Raises OSError."""
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        sock = socket.socket(family, socket.SOCK_DGRAM)
+        try:
+            sock.setblocking(False)
+            if family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            _ask_for_errors(sock)
+            sock.bind((host, port))
+        except OSError:
+            sock.close()
+            raise
+        self = cls(sock, owner)
+        loop = asyncio.get_running_loop()
+        await loop.create_datagram_endpoint(lambda: self, sock=sock)
+        return self
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it was closed."""
+        return self._closed.is_set()
+
+    @property
+    def is_ipv6(self) -> bool:
+        """Whether it speaks IPv6."""
+        return self._socket.family == socket.AF_INET6
+
+    def close(self) -> None:
+        """Close the socket."""
+        if self._transport is not None:
+            self._transport.close()
+
+    async def closed(self) -> None:
+        """Wait until the socket is closed."""
+        await self._closed.wait()
+
+    def send(self, data: bytes, remote: Address) -> None:
+        """Send a datagram; raise `TransportError` when it cannot leave."""
+        if self._transport is None or self.is_closed or self._transport.is_closing():
+            raise TransportError("the socket is closed")
+        if len(data) > MAX_MESSAGE_BYTES - 512:
+            raise TransportError("the message is too long for a datagram")
+        self._transport.sendto(data, remote)
+
+    def flow(self, remote: Address) -> UdpFlow:
+        """Return the flow to a remote address."""
+        return UdpFlow(self, remote)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Asyncio: the socket is ready."""
+        self._transport = cast("asyncio.DatagramTransport", transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """Asyncio: the socket is closed."""
+        self._closed.set()
+
+    def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
+        """Asyncio: a datagram came. Keep-alives (RFC 5626 4.4, the zero bytes of old phones) say nothing."""
+        if data.strip(b"\r\n\0\t "):
+            self._owner.data_received(data, self.flow((addr[0], addr[1])))
+
+    def error_received(self, exc: Exception) -> None:  # noqa: ARG002 - asyncio's signature
+        """Asyncio: sending or receiving failed. Find out for which address."""
+        for remote in _refused_addresses(self._socket):
+            self._owner.unreachable(remote)
+
+
+@dataclass(frozen=True)
+class UdpFlow:
+    """A UDP socket and a remote address."""
+
+    socket: UdpSocket
+    remote: Address
+
+    transport: TransportName = "udp"
+    node_public_key: bytes | None = None
+
+    @property
+    def local(self) -> Address:
+        """The address that the socket is bound to."""
+        return self.socket.local
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the socket is closed."""
+        return self.socket.is_closed
+
+    async def closed(self) -> None:
+        """Wait until the socket is closed."""
+        await self.socket.closed()
+
+    def send(self, data: bytes) -> None:
+        """Send one message; raise `TransportError` when it cannot leave."""
+        self.socket.send(data, self.remote)
+
+
+def _ask_for_errors(sock: socket.socket) -> None:
+    if _HAS_ERROR_QUEUE and sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
+    elif _HAS_ERROR_QUEUE:
+        sock.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
+
+
+def _refused_addresses(sock: socket.socket) -> set[Address]:
+    """Empty the socket's error queue; return the addresses that ICMP says nobody receives at.
+
+    An error of the path, such as a datagram that is too big for it, is not one of those.
+    """
+    refused: set[Address] = set()
+    with contextlib.suppress(BlockingIOError):
+        for _ in range(_MAX_ERRORS_AT_ONCE if _HAS_ERROR_QUEUE else 0):
+            _, ancillary, _, address = sock.recvmsg(0, 512, _MSG_ERRQUEUE)
+            for _, _, data in ancillary:
+                # struct sock_extended_err: errno, origin (2: ICMP, 3: ICMPv6), type, code
+                _, origin, kind, _ = struct.unpack_from("=IBBB", data)
+                if (origin, kind) in ((2, 3), (3, 1)) and address:
+                    refused.add((address[0], address[1]))
+    return refused
