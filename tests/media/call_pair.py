@@ -116,6 +116,13 @@ def sender_report(ssrc: int = 7) -> bytes:
     return struct.pack("!BBHI", 0x80, 200, 6, ssrc) + bytes(20)
 
 
+async def until(fact: Callable[[], bool], *, seconds: float = 3) -> None:
+    """Wait for a fact that nothing announces: a counter, a packet at a phone."""
+    async with asyncio.timeout(seconds):
+        while not fact():  # noqa: ASYNC110 - nothing announces it
+            await asyncio.sleep(0.01)
+
+
 @dataclass
 class Side:
     """One end: the phone, its node's media and what that told."""
@@ -214,8 +221,8 @@ async def call(
 ) -> AsyncIterator[Pair]:
     """Two sides that know each other's key; options for one or both."""
     ours, theirs = endorsers()
-    first = await make_side("caller", ours, **{**both, **(caller or {})})
-    second = await make_side("callee", theirs, **{**both, **(callee or {})})
+    first = await make_side("caller", **{"endorser": ours, **both, **(caller or {})})
+    second = await make_side("callee", **{"endorser": theirs, **both, **(callee or {})})
     async with running(first, second):
         yield Pair(first, second)
 
