@@ -1,4 +1,4 @@
-"""Which keyring a data directory uses: the one that holds its key already, else GnuPG, else the embedded one."""
+"""Which keyring a data directory uses: the one that holds its key already, else GnuPG, else our own file."""
 
 from pathlib import Path
 

@@ -6,12 +6,14 @@ gpg is only asked to make, export and sign with the user's own key. Strangers' k
 
 import asyncio
 import datetime
+import logging
 import os
 import re
 import shutil
 import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,6 +31,7 @@ HOME = "gnupg"
 RECORD = "gnupg.fingerprint"
 THREADS = 4
 DEADLINE_SECONDS = 60.0
+CLOSE_SECONDS = 5.0
 BACKDATE_SECONDS = 86400
 """Keys and signatures are dated a day back: who checks them may have a clock that is behind ours."""
 
@@ -49,6 +52,8 @@ Expire-Date: 0
 """
 
 _USER_ID = re.compile(r"([^<>\x00-\x1f\x7f]+) <([^<>\s\x00-\x1f\x7f]+)>")
+logger = logging.getLogger(__name__)
+
 _T = TypeVar("_T")
 
 
@@ -142,12 +147,22 @@ class Gpg:
         return bytes(result.data)
 
     async def aclose(self) -> None:
-        """End the agent that serves this home, then wait for calls under way: without it they end at once."""
+        """End the agent that serves this home; calls under way end with it.
+
+        Where another program is just writing to this keyring, the agent is theirs now and goes on.
+        """
         try:
-            await asyncio.to_thread(self._end_agent)
-            self._threads.shutdown(wait=False, cancel_futures=True)
+            async with self.writing(CLOSE_SECONDS):
+                await asyncio.to_thread(self._end_agent)
+        except KeyringError:
+            logger.info("the OpenPGP agent goes on: another program uses the keyring")
         finally:
+            self._threads.shutdown(wait=False, cancel_futures=True)
             self._home.close()
+
+    def writing(self, deadline_seconds: float = DEADLINE_SECONDS) -> AbstractAsyncContextManager[None]:
+        """Hold off every other writer of this keyring."""
+        return writer_lock(self._where.with_name(f".{self._where.name}.lock"), deadline_seconds)
 
     def _end_agent(self) -> None:
         gpgconf = shutil.which("gpgconf")
@@ -194,7 +209,7 @@ async def open_gnupg_keyring(home: Path, user_id: str, *, store: Store | None = 
     gpg = Gpg(folder)
     try:
         await gpg.open()
-        async with writer_lock(home / f".{HOME}.lock"):
+        async with gpg.writing():
             fingerprint = await _own_key(gpg, record, user_id, folder)
         public = smallest(await gpg.export(fingerprint))
         return GnuPGKeyring(gpg, fingerprint, public)

@@ -21,6 +21,9 @@ FUTURE_SECONDS = 1800
 """How far ahead of ours the clock of whoever signed may be (Sequoia's own tolerance)."""
 
 
+WRONG_CLOCK = "it is dated in the future; one of the two computers' clocks is wrong"
+
+
 def utc_now() -> datetime.datetime:
     """Return the time as this machine knows it."""
     return datetime.datetime.now(datetime.UTC)
@@ -47,13 +50,7 @@ def inspect(key: bytes, now: datetime.datetime) -> KeyInfo:
     Raises:
         BadKey: it is not one.
     """
-    certificate = _certificate(key)
-    return KeyInfo(
-        fingerprint=certificate.fingerprint.upper(),
-        user_ids=tuple(str(user_id) for user_id in certificate.user_ids),
-        expired=_is_expired(certificate, now),
-        revoked=certificate.is_revoked,
-    )
+    return _read_key(key, now)[1]
 
 
 def verify(data: bytes, signature: bytes, key: bytes, now: datetime.datetime) -> str:
@@ -63,19 +60,23 @@ def verify(data: bytes, signature: bytes, key: bytes, now: datetime.datetime) ->
         BadKey: the key is malformed, several keys, expired or revoked.
         BadSignature: the signature is not by this key over these bytes.
     """
-    certificate = _certificate(key)
-    if certificate.is_revoked:
+    certificate, info = _read_key(key, now)
+    if info.revoked:
         raise BadKey("its owner has revoked it")
-    if _is_expired(certificate, now):
+    if info.expired:
         raise BadKey("it has expired")
-    sig = _signature(signature)
+    sig, from_the_future = _read_signature(signature, now)
     try:
         result = pysequoia.verify(bytes=data, store=lambda _: [certificate], signature=sig)
+        signers = {found.certificate.upper() for found in result.valid_sigs}
     except RuntimeError:
-        raise BadSignature(_why(sig, key, now)) from None
-    if {found.certificate for found in result.valid_sigs} != {certificate.fingerprint}:
+        # pysequoia reports all causes as one; a clock that is wrong is nobody's attack
+        raise BadSignature(
+            WRONG_CLOCK if from_the_future else "it is not by this key over this text"
+        ) from None
+    if signers != {info.fingerprint}:
         raise BadSignature("it was made by another key")
-    return certificate.fingerprint.upper()
+    return info.fingerprint
 
 
 def smallest(key: bytes) -> bytes:
@@ -95,36 +96,38 @@ def last_self_signature(key: bytes) -> int:
     return max(int(moment.timestamp()) for moment in made if moment is not None)
 
 
-def _certificate(key: bytes) -> pysequoia.Cert:
-    packets.check_public_key(key)
+def _read_key(key: bytes, now: datetime.datetime) -> tuple[pysequoia.Cert, KeyInfo]:
+    """Parse a key and all that we ask of it. pysequoia decides late: each property may refuse the key."""
+    made = packets.created(packets.check_public_key(key))
     try:
-        return pysequoia.Cert.from_bytes(key)
+        certificate = pysequoia.Cert.from_bytes(key)
+        expiration = certificate.expiration
+        info = KeyInfo(
+            fingerprint=certificate.fingerprint.upper(),
+            user_ids=tuple(str(user_id) for user_id in certificate.user_ids),
+            expired=expiration is not None and expiration <= now,
+            revoked=certificate.is_revoked,
+        )
     except RuntimeError:
-        raise BadKey("it is malformed") from None
+        raise BadKey(WRONG_CLOCK if _is_future(made, now) else "it is malformed") from None
+    return certificate, info
 
 
-def _signature(signature: bytes) -> pysequoia.Sig:
+def _read_signature(signature: bytes, now: datetime.datetime) -> tuple[pysequoia.Sig, bool]:
+    """Parse a signature; also tell whether it is dated further ahead than pysequoia accepts."""
     packets.check_signature(signature)
     try:
         sig = pysequoia.Sig.from_bytes(signature)
+        kind, created = sig.signature_type, sig.created
     except RuntimeError:
         raise BadSignature("it is malformed") from None
-    if sig.signature_type != SignatureType.Binary:
+    if kind != SignatureType.Binary:
         raise BadSignature("it is of another kind than a signature over bytes")
-    return sig
+    return sig, created is not None and _is_future(created.timestamp(), now)
 
 
-def _is_expired(certificate: pysequoia.Cert, now: datetime.datetime) -> bool:
-    return certificate.expiration is not None and certificate.expiration <= now
-
-
-def _why(sig: pysequoia.Sig, key: bytes, now: datetime.datetime) -> str:
-    """Tell apart what pysequoia reports as one failure: a clock that is wrong is nobody's attack."""
-    latest = now.timestamp() + FUTURE_SECONDS
-    from_the_future = sig.created is not None and sig.created.timestamp() > latest
-    if from_the_future or packets.created(packets.check_public_key(key)) > latest:
-        return "it is dated in the future; one of the two computers' clocks is wrong"
-    return "it was not made by this key over this text"
+def _is_future(moment: float, now: datetime.datetime) -> bool:
+    return moment > now.timestamp() + FUTURE_SECONDS
 
 
 def _without(key: bytes, droppable: Callable[[Packet], bool]) -> bytes:
@@ -136,7 +139,7 @@ def _without(key: bytes, droppable: Callable[[Packet], bool]) -> bytes:
             continue
         kept.append(bytes(packet))
     smaller = b"".join(kept)
-    is_same = _certificate(smaller).expiration == _certificate(key).expiration
+    is_same = pysequoia.Cert.from_bytes(smaller).expiration == pysequoia.Cert.from_bytes(key).expiration
     return smaller if is_same else key
 
 
