@@ -42,7 +42,7 @@ class Dialog:
         """
         dialog = cls(request.call_id, request.from_, response.to, request.uri)
         dialog.local_seq = request.cseq.number
-        dialog._take_response(response)  # noqa: SLF001 - the same class
+        dialog._take_response(response)
         return dialog
 
     @classmethod
@@ -77,11 +77,11 @@ class Dialog:
     # As the caller of a request.
 
     def confirm(self, response: Response) -> None:
-        """Take the 2xx to the INVITE that made an early dialog: target and routes are those in it (13.2.2.4)."""
+        """Take the 2xx to the INVITE of an early dialog: target and routes are those in it (13.2.2.4)."""
         self._take_response(response)
 
     def refresh_target(self, message: Message) -> None:
-        """Take the Contact of a target refresh: a 2xx to our request, or a request that we accepted (12.2)."""
+        """Take the Contact of a target refresh: a 2xx to our request, or a request in order (12.2)."""
         self.remote_target = _contact_of(message) or self.remote_target
 
     def make_request(self, method: str) -> Request:
