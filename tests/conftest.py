@@ -1,0 +1,115 @@
+"""Tiers: which tests this machine can run, said in words at the end; and a watch over unowned tasks."""
+
+import asyncio
+import os
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import AsyncIterator
+from functools import cache
+
+import pytest
+import pytest_asyncio
+
+PROGRAMS = {
+    "baresip": "baresip-core",
+    "sipp": "sip-tester",
+    "gpg": "gnupg",
+    "sox": "sox",
+    "espeak-ng": "espeak-ng",
+}
+TIERS = ("loopback", "interop", "namespaces", "long")
+BY_SCRIPT = {"interop": "FREECALL_PROGRAMS_MISSING", "namespaces": "FREECALL_NO_ROOT"}
+"""Where scripts/test says that it knows a tier cannot run: then it is skipped in CI too."""
+
+_ran: Counter[str] = Counter()
+_skipped: dict[str, str] = {}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add --long."""
+    parser.addoption("--long", action="store_true", help="also run the tests that take minutes")
+
+
+def tiers_of(item: pytest.Item) -> list[str]:
+    """Return the tiers that a test belongs to."""
+    return [tier for tier in TIERS if item.get_closest_marker(tier)] or ["loopback"]
+
+
+@cache
+def obstacle(tier: str) -> str | None:
+    """Return why this machine cannot run a tier, or None."""
+    if tier == "interop":
+        missing = [package for program, package in PROGRAMS.items() if shutil.which(program) is None]
+        return f"missing programs; as root: apt install {' '.join(missing)}" if missing else None
+    if tier == "namespaces":
+        return _namespace_obstacle()
+    return None
+
+
+def _namespace_obstacle() -> str | None:
+    if os.geteuid() != 0:
+        return "not root"
+    if shutil.which("ip") is None:
+        return "missing program; apt install iproute2"
+    name = f"fc-probe-{os.getpid()}"
+    made = subprocess.run(["ip", "netns", "add", name], capture_output=True, text=True, check=False)
+    if made.returncode != 0:
+        return f"network namespaces are not allowed here ({made.stderr.strip()})"
+    subprocess.run(["ip", "netns", "delete", name], capture_output=True, check=True)
+    return None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Watch each asynchronous test that has a loop of its own."""
+    for item in items:
+        marker = item.get_closest_marker("asyncio")
+        shares_loop = marker is not None and marker.kwargs.get("loop_scope", "function") != "function"
+        if (
+            isinstance(item, pytest.Function)
+            and asyncio.iscoroutinefunction(item.function)
+            and not shares_loop
+        ):
+            item.fixturenames.insert(0, "leaves_no_task_behind")
+
+
+@pytest_asyncio.fixture
+async def leaves_no_task_behind() -> AsyncIterator[None]:
+    """Fail a test after which, its fixtures closed, a task still runs: nobody owns it."""
+    before = asyncio.all_tasks()
+    yield
+    for _ in range(3):
+        await asyncio.sleep(0)  # a task that has just been cancelled needs a turn to end
+    left = asyncio.all_tasks() - before - {asyncio.current_task()}
+    assert not left, f"tasks left behind: {sorted(str(task.get_coro()) for task in left)}"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what this machine cannot run, and say why; in CI, fail unless the script knows the reason."""
+    for tier in tiers_of(item):
+        if tier == "long" and not item.config.getoption("--long"):
+            _skipped["long"] = "only with --long"
+            pytest.skip(_skipped["long"])
+        why = obstacle(tier)
+        if why is not None:
+            _skipped[tier] = why
+            if os.environ.get("CI") and not os.environ.get(BY_SCRIPT[tier]):
+                pytest.fail(f"the {tier} tier must run in CI: {why}", pytrace=False)
+            pytest.skip(f"{tier}: {why}")
+    for tier in tiers_of(item):
+        _ran[tier] += 1
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which tiers ran, and which checks failed before the tests."""
+    terminalreporter.section("tiers")
+    for tier in TIERS:
+        if tier in _skipped:
+            terminalreporter.line(f"{tier}: {_ran[tier]} tests ran, others not: {_skipped[tier]}")
+        elif _ran[tier]:
+            terminalreporter.line(f"{tier}: {_ran[tier]} tests ran")
+        else:
+            terminalreporter.line(f"{tier}: no test selected")
+    if failed := os.environ.get("FREECALL_CHECKS_FAILED"):
+        terminalreporter.line(f"FAILED before the tests (see above): {failed}", red=True)
