@@ -41,9 +41,9 @@ class CallMedia:
     """The media of one call. Start `run()` at once in a supervised task; `aclose()` ends and frees it.
 
     The four offer and answer methods take and return SDP bytes, raise `MediaRefused` (488 and a sentence) and
-    are called one at a time. `run()` owns every task of the call; it returns when the media has been closed or
-    has failed, and does not raise for what a peer or a phone does. The caller's node is ICE controlling and
-    DTLS server on every section, whoever offers.
+    are called one at a time. `run()` owns every task of the call; it returns when the media has been closed
+    or has failed, and does not raise for what a peer or a phone does. The caller's node is ICE controlling
+    and DTLS server on every section, whoever offers.
 
     `early` lets addresses out before the call is answered, and ICE and DTLS start while it rings.
     `mute_until_confirmed` keeps both directions silent until the peer's signature has been checked.

@@ -41,9 +41,9 @@ class _Socket(asyncio.DatagramProtocol):
 class PhoneLeg:
     """RTP on an even port, RTCP on the next odd one or on the same.
 
-    Packets are taken only from the addresses in `allowed`. RTP goes where the phone's SDP says, if that is one,
-    until the first packet shows where the phone really sends from (symmetric RTP, RFC 4961). Every packet that
-    is taken goes to `sink`, in the same call.
+    Packets are taken only from the addresses in `allowed`. RTP goes where the phone's SDP says, if that is
+    one, until the first packet shows where the phone really sends from (symmetric RTP, RFC 4961). Every
+    packet that is taken goes to `sink`, in the same call.
     """
 
     def __init__(self, host: str, allowed: frozenset[str]) -> None:
