@@ -17,10 +17,11 @@ def request(
     transport: str = "UDP",
     uri: str = URI,
 ) -> Request:
-    """A request of alice to bob; without Via when `branch` is None."""
+    """A request of alice to bob; without Via when `branch` is None, without branch when it is empty."""
     message = Request(method, uri)
     if branch is not None:
-        message.headers.add("Via", f"SIP/2.0/{transport} {sent_by};branch={branch};rport")
+        parameter = f";branch={branch}" if branch else ""
+        message.headers.add("Via", f"SIP/2.0/{transport} {sent_by}{parameter};rport")
     message.headers.add("Max-Forwards", "70")
     message.headers.add("From", f"<sip:alice@mesh>;tag={from_tag}")
     message.headers.add("To", "<sip:bob@mesh>" + (f";tag={to_tag}" if to_tag else ""))
