@@ -2,33 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from types import TracebackType
-from typing import Protocol, Self
+import asyncio
+import datetime
+import secrets
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack, suppress
+from types import MappingProxyType, TracebackType
+from typing import Any, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from .events import CallEnded, CallRefused, GatewayEvent
+from .addresses import free_port, is_our_address
+from .authentication import Authenticator, Challenged, challenge
+from .calls.call import Call
+from .calls.from_node import FromNode
+from .calls.from_phone import FromPhone
+from .calls.node import LOOPBACK, Node
+from .calls.outgoing import CallingPhone, Outgoing
+from .calls.refusal import check_extensions, not_done, options, refuse
+from .calls.service_leg import ServiceLeg
+from .calls.switchboard import DEFAULT_HOPS, Switchboard
+from .endpoint import Endpoint
+from .events import GatewayEvent
+from .identity import NodeIdentity, ReplayMemory, sender_of
 from .limits import Limits
-from .ports import Accounts, Admission, Directory, MediaFactory, Service
+from .location import Location
+from .ports import Accounts, Admission, Directory, MediaFactory, Refusal, Service
+from .protocol.digest import Nonces
+from .protocol.uri import Uri
+from .registrar import Registrar
+from .server_transaction import ServerTransaction
+from .supervision import Supervise, in_the_group
+from .target import mesh_uri, parse_target
+from .tls import server_context
+from .ways import SIP_PORT, host_in_uri
 
-
-class Call(Protocol):
-    """One call through this node, as its owner sees it."""
-
-    id: str
-
-    async def wait_ended(self) -> CallEnded | CallRefused:
-        """Wait until the call is over; tell how it ended."""
-        ...
-
-    async def hang_up(self, reason: str) -> None:
-        """End the call from this node: BYE or CANCEL to each party."""
-        ...
+FAREWELL = 2.0  # seconds for the last BYEs when the node stops
 
 
 class Gateway:
-    """The SIP side of a node. An async context manager: leaving it ends all calls and closes all sockets."""
+    """The SIP side of a node. An async context manager: leaving it ends all calls and closes all sockets.
+
+    `supervise` starts the tasks of requests and calls and decides what becomes of one that fails; without it
+    a failure ends the gateway. `wall_clock` gives Unix seconds.
+    """
 
     def __init__(
         self,
@@ -42,34 +59,190 @@ class Gateway:
         on_event: Callable[[GatewayEvent], None],
         domain: str = "mesh",
         limits: Limits | None = None,
+        supervise: Supervise = in_the_group,
+        token: Callable[[], str] = lambda: secrets.token_hex(12),
+        wall_clock: Callable[[], float] = lambda: datetime.datetime.now(datetime.UTC).timestamp(),
+        endpoint: Callable[..., Endpoint] = Endpoint,
     ) -> None:
-        raise NotImplementedError
+        limits = limits or Limits()
+        self._node_key = node_key
+        self._supervise = supervise
+        self._group = asyncio.TaskGroup()
+        self._endpoint = endpoint(on_request=self._answer, supervise=supervise)
+        self._node = Node(
+            domain=domain,
+            identity=NodeIdentity(node_key, wall_clock),
+            accounts=accounts,
+            directory=directory,
+            admission=admission,
+            media=media,
+            services=services,
+            location=Location(limits.bindings_per_user),
+            limits=limits,
+            on_event=on_event,
+            token=token,
+            clock=self._now,
+            sender=self._endpoint,
+        )
+        self._stack = AsyncExitStack()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._hosts = {"localhost"}
+        self._ports: set[int] = set()
+        self._registered = asyncio.Event()
+        self._switchboard = Switchboard(self._node, self._start)
+        authenticator = Authenticator(accounts, Nonces(secrets.token_bytes(32)), domain, self._now)
+        registrar = Registrar(authenticator, self._node.location, limits, self._now, self._is_own, on_event)
+        self._registrar = registrar
+        self._phones = FromPhone(self._node, self._switchboard, registrar, authenticator, self._own_hosts)
+        self._nodes = FromNode(self._node, self._switchboard, ReplayMemory(limits.replay_memory))
 
-    @property
-    def calls(self) -> Mapping[str, Call]:
-        """The calls that are not over, by id."""
-        raise NotImplementedError
+    # -- life
 
     async def __aenter__(self) -> Self:
-        raise NotImplementedError
+        await self._stack.enter_async_context(self._endpoint)
+        await self._stack.enter_async_context(self._group)
+        self._stack.push_async_callback(self._stop)
+        self._own(self._group.create_task(self._expire_bindings(), name="expire bindings"))
+        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        raise NotImplementedError
+        # Only a cancellation concerns the groups; any other failure of the body is its owner's.
+        cancelled = isinstance(error, asyncio.CancelledError)
+        await self._stack.__aexit__(*((kind, error, trace) if cancelled else (None, None, None)))
+
+    async def _stop(self) -> None:
+        try:
+            await self._switchboard.end_all("The node stops", FAREWELL)
+        finally:
+            for task in list(self._tasks):
+                task.cancel()
+
+    def _start(self, job: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        return self._own(self._supervise(self._group, job, name))
+
+    def _own(self, task: asyncio.Task[None]) -> asyncio.Task[None]:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     async def listen_phones(self, host: str, port: int) -> int:
-        """Listen for phones on UDP and TCP, on the same port; return it (0 asks for a free one)."""
-        raise NotImplementedError
+        """Listen for phones on UDP and TCP, on the same port; return it (0 asks for a free one).
+
+        Raises OSError, with nothing changed, when the port is taken on either.
+        """
+        port = free_port(host, port)
+        await self._endpoint.listen_udp(host, port)
+        await self._endpoint.listen_tcp(host, port)
+        self._hosts.add(host_in_uri(host))
+        self._ports.add(port)
+        self._node.phone_port = port
+        return port
 
     async def listen_mesh(self, host: str, port: int) -> int:
-        """Listen for other nodes, SIP over TLS; return the port."""
-        raise NotImplementedError
+        """Listen for other nodes, SIP over TLS; return the port. Raises OSError."""
+        port = await self._endpoint.listen_tls(host, port, server_context(self._node_key))
+        self._ports.add(port)
+        self._node.mesh_port = port
+        return port
+
+    # -- calls
+
+    @property
+    def calls(self) -> Mapping[str, Call]:
+        """The calls of this node, by id; those that are over leave when their last message is answered."""
+        return MappingProxyType(self._switchboard.calls)
 
     async def place_call(self, local_uri: str, target: str, service: Service) -> Call:
-        """Call `target` on behalf of our user `local_uri`, with `service` in place of a phone."""
-        raise NotImplementedError
+        """Call `target` on behalf of our user `local_uri`, with `service` in place of a phone.
+
+        Raises KeyError when `local_uri` is no user of ours, `Refusal` when the call cannot even begin (the
+        target is no mesh URI, too many calls). The service is closed with the call, or at once in that case.
+        """
+        user = self._node.accounts.by_uri(local_uri)
+        if user is None:
+            raise KeyError(local_uri)
+        leg = ServiceLeg(service)
+        try:
+            uri = mesh_uri(parse_target(target), self._node.domain, self._own_hosts())
+            self._switchboard.check_room(user.uri, None)
+            phone = CallingPhone(LOOPBACK, None, await leg.offer(), DEFAULT_HOPS)
+        except BaseException:
+            await leg.aclose()
+            raise
+        find = Outgoing(self._node, user, uri, phone).find
+        return self._switchboard.connect("out", leg, uri, find, user.uri, None)
 
     async def hang_up(self, call_id: str, reason: str) -> None:
         """End the call with that id; KeyError when there is none."""
-        raise NotImplementedError
+        await self._switchboard.calls[call_id].hang_up(reason)
+
+    # -- requests
+
+    async def _answer(self, transaction: ServerTransaction) -> None:
+        request = transaction.request
+        try:
+            await self._dispatch(transaction)
+        except Challenged as challenged:
+            await transaction.respond(challenge(request, challenged, self._node.token()))
+        except Refusal as refusal:
+            await transaction.respond(refuse(request, refusal, self._node.token()))
+
+    async def _dispatch(self, transaction: ServerTransaction) -> None:
+        request = transaction.request
+        check_extensions(request)
+        if request.to.tag is not None:
+            leg = self._node.dialogs.find(request)
+            if leg is None:
+                raise Refusal(481, "No such call")
+            await leg.receive(transaction)
+        elif transaction.flow.transport == "tls":
+            await self._dispatch_from_node(transaction)
+        else:
+            await self._dispatch_from_phone(transaction)
+
+    async def _dispatch_from_node(self, transaction: ServerTransaction) -> None:
+        match transaction.request.method:
+            case "INVITE":
+                await self._nodes.invite(transaction)
+            case "OPTIONS":
+                sender_of(transaction.request)
+                await transaction.respond(options(transaction.request, self._node.token()))
+            case method:
+                raise not_done(method)
+
+    async def _dispatch_from_phone(self, transaction: ServerTransaction) -> None:
+        match transaction.request.method:
+            case "INVITE":
+                await self._phones.invite(transaction)
+            case "REGISTER":
+                await self._phones.register(transaction)
+                self._registered.set()
+            case "OPTIONS":
+                await transaction.respond(options(transaction.request, self._node.token()))
+            case method:
+                raise not_done(method)
+
+    # -- what this node is
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def _own_hosts(self) -> set[str]:
+        return self._hosts
+
+    def _is_own(self, uri: Uri) -> bool:
+        """Tell whether a URI leads back to this node's own sockets."""
+        if (uri.port or SIP_PORT) not in self._ports:
+            return False
+        return uri.host.lower() in self._hosts or is_our_address(uri.host.strip("[]"))
+
+    async def _expire_bindings(self) -> None:
+        while True:
+            due = self._node.location.next_expiry()
+            self._registered.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(due):
+                    await self._registered.wait()
+            self._registrar.expire()

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 
+from .ways import Route
 
-class TooManyBindings(Exception):  # noqa: N818 - names the case
+
+class TooManyBindings(Exception):
     """This user has as many phones as one user may have."""
 
 
-class StaleRequest(Exception):  # noqa: N818
+class StaleRequest(Exception):
     """A REGISTER that is older than one already served (same Call-ID, CSeq not higher)."""
 
 
@@ -16,7 +18,7 @@ class Binding:
     """One registered phone.
 
     `contact` is its URI verbatim, `key` what makes two contacts the same phone, `route` where requests to it
-    go (opaque here).
+    go.
     """
 
     contact: str
@@ -24,7 +26,7 @@ class Binding:
     call_id: str
     cseq: int
     expires_at: float
-    route: object
+    route: Route
 
     def is_expired(self, now: float) -> bool:
         """Tell whether the binding has run out."""

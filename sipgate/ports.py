@@ -13,7 +13,7 @@ Trust = Literal["new", "pinned", "verified", "self"]
 Role = Literal["caller", "callee"]
 
 
-class Refusal(Exception):  # noqa: N818 - the word of the field: a call is refused, nothing has broken
+class Refusal(Exception):
     """The call is refused: `status` for the phone, `reason` as a sentence for the person who holds it.
 
     `warning` is the text of a Warning header (RFC 3261 20.43, code 399) where one is apt; `alternatives` are

@@ -6,19 +6,20 @@ import re
 from collections.abc import Collection
 
 from .ports import Refusal
+from .protocol.errors import SipError
 from .protocol.uri import Uri
 
 MAX_USER = 64
-_USER = re.compile(r"[a-z0-9_+-]+(\.[a-z0-9_+-]+)*", re.ASCII)
+_USER = re.compile(r"[a-z0-9][a-z0-9._+-]*", re.ASCII)
 _FINGERPRINT = re.compile(r"[a-z2-7]{32}", re.ASCII)
 
 
 def mesh_uri(uri: Uri, domain: str, own_hosts: Collection[str]) -> str:
     """Return `sip:bob@mesh` or `sip:bob@<fingerprint>.mesh` for any form that means it.
 
-    `bob@mesh`, `bob@<fingerprint>.mesh`, bare `sip:bob` (which the grammar reads as a host), and `bob@` one of
-    `own_hosts`, as phones dial that know only the address of their server. `own_hosts` are lower-case, IPv6 in
-    brackets. Raise `Refusal`: 416 for another scheme, 404 for another domain or an impossible name.
+    `bob@mesh`, `bob@<fingerprint>.mesh`, bare `sip:bob` (which the grammar reads as a host), and `bob@` one
+    of `own_hosts`, as phones dial that know only the address of their server. `own_hosts` are lower-case,
+    IPv6 in brackets. Raise `Refusal`: 416 for another scheme, 404 for another domain or an impossible name.
     """
     if not uri.is_sip or uri.scheme != "sip":
         raise Refusal(416, f"This node calls addresses like sip:bob@{domain}")
@@ -32,6 +33,14 @@ def mesh_uri(uri: Uri, domain: str, own_hosts: Collection[str]) -> str:
     if len(user) > MAX_USER or not _USER.fullmatch(user):
         raise Refusal(404, f"There can be no such name at {domain}")
     return f"sip:{user}@{host}"
+
+
+def parse_target(text: str) -> Uri:
+    """Return what a person typed as a URI: `bob`, `bob@mesh` or a whole URI; raise `Refusal` 404."""
+    try:
+        return Uri.parse(text if ":" in text else f"sip:{text}")
+    except SipError:
+        raise Refusal(404, "This is not an address that can be called") from None
 
 
 def is_mesh_host(host: str, domain: str) -> bool:

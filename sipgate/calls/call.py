@@ -7,8 +7,8 @@ takes long (looking the callee up, inviting, hanging up) runs in tasks of the ca
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import TypeAlias
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeAlias
 
 from sipgate.events import (
     CallAnswered,
@@ -83,6 +83,7 @@ class Call:
         self._answer = b""
         self._stray: CalleeLeg | None = None
         self._rung: set[tuple[int, bytes | None]] = set()
+        self._beside: set[asyncio.Task[None]] = set()
         self._inviting: dict[CalleeLeg, asyncio.Task[None]] = {}
         self._reoffers = Reoffers(self)
 
@@ -109,6 +110,12 @@ class Call:
         """Put an event in the queue of the call."""
         self._mailbox.put_nowait(event)
 
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something for a leg until the call is over."""
+        task = self._tasks.create_task(work)
+        self._beside.add(task)
+        task.add_done_callback(self._beside.discard)
+
     async def reoffer(self, leg: Leg, method: str, sdp: bytes) -> Reply:
         """Pass a changed session to the other leg."""
         return await self._reoffers.relay(leg, method, sdp)
@@ -134,11 +141,13 @@ class Call:
 
     async def run(self) -> None:
         """Carry the call from the caller's INVITE to the last leftover answer."""
-        self._a.watch(self)
         try:
             async with asyncio.TaskGroup() as self._tasks:
+                self._a.watch(self)
                 await self._live()
                 self._declare_over()
+                for task in self._beside:
+                    task.cancel()
                 await self.joint.aclose()
                 await self._drain()
         finally:
@@ -159,7 +168,7 @@ class Call:
 
     async def _drain(self) -> None:
         """The call is over for both parties; wait for invitations that still owe us their final answer."""
-        if self._b is not None:
+        if self._b is not None and self._b in self._inviting:
             self._inviting[self._b].cancel()
         while self._inviting:
             await self._take(await self._mailbox.get())

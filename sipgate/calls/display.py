@@ -16,10 +16,12 @@ _ALLOWED = frozenset(" -'._,()@+&")
 def plain_name(name: str) -> str:
     """Return a name reduced to letters, marks, digits and plain punctuation.
 
-    A peer chooses its own name. Nothing in it may look like our separator, or turn the direction of writing, so
-    that "bob · verified" cannot come from outside.
+    A peer chooses its own name. Nothing in it may look like our separator, or turn the direction of writing,
+    so that "bob · verified" cannot come from outside.
     """
-    kept = [char for char in name[: 4 * MAX_NAME] if char in _ALLOWED or unicodedata.category(char)[0] in "LMN"]
+    kept = [
+        char for char in name[: 4 * MAX_NAME] if char in _ALLOWED or unicodedata.category(char)[0] in "LMN"
+    ]
     return " ".join("".join(kept).split())[:MAX_NAME].strip()
 
 

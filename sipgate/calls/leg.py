@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from sipgate.ports import Peer, Refusal
 
@@ -100,6 +101,10 @@ class Junction(Protocol):
 
     def post(self, event: LegEvent) -> None:
         """Tell the call what has happened; never blocks."""
+        ...
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something beside; it is cancelled when the call is over."""
         ...
 
     async def reoffer(self, leg: Leg, method: str, sdp: bytes) -> Reply:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 from sipgate.client_transaction import ClientTransaction
 from sipgate.protocol.message import Request, Response
-from sipgate.transport import Flow, Hop
-
-Way: TypeAlias = Flow | Hop
+from sipgate.ways import Way
 
 
 class Sender(Protocol):
@@ -31,7 +29,7 @@ class Sending:
         self.way: Way = ways[0]
         self.is_made_up = False
         self._sender = sender
-        self._request = request
+        self.request = request
         self._ways = ways
         self._transaction: ClientTransaction | None = None
         self._cancelled: tuple[str, tuple[tuple[str, str], ...]] | None = None
@@ -73,7 +71,7 @@ class Sending:
             await self._transaction.cancel(*self._cancelled)
 
     async def _try(self, way: Way) -> ClientTransaction:
-        self._transaction = self._sender.request(copy(self._request), way)
+        self._transaction = self._sender.request(copy(self.request), way)
         if self._cancelled is not None:
             await self._transaction.cancel(*self._cancelled)
         return self._transaction

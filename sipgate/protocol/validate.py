@@ -26,7 +26,7 @@ def validate_request(request: Request) -> None:
     if request.max_forwards is None and "Max-Forwards" in request.headers:
         raise SipError(400, "Bad Max-Forwards")
     if request.body and "Content-Type" in request.headers:
-        del request.content_type
+        _ = request.content_type
     _ = request.contacts
     if not uri.is_sip and uri.scheme != "tel":
         raise SipError(416, "Unsupported URI Scheme")

@@ -44,6 +44,8 @@ def test_any_text_is_read_without_a_fault(text: str) -> None:
 
 
 def test_a_long_sentence_is_cut_between_words_for_the_phone() -> None:
-    said = phrase(Refusal(403, "The key of bob has changed since you last spoke, and nobody has confirmed the new one"))
+    said = phrase(
+        Refusal(403, "The key of bob has changed since you last spoke, and nobody has confirmed the new one")
+    )
     assert said == "The key of bob has changed since you last spoke, and nobody has..."
     assert phrase(Refusal(404, "\n")) == "Nobody has this name"

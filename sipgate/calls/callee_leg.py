@@ -1,0 +1,141 @@
+"""A B leg: we invite a phone or a node, in the caller's name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sipgate.ports import Refusal
+from sipgate.protocol.dialog import Dialog
+from sipgate.protocol.errors import SipError
+from sipgate.protocol.message import Request, Response
+from sipgate.ways import Way
+
+from .cause import CANCELLED, ELSEWHERE, Cause
+from .content import FRAGMENT, content_of
+from .dialog_leg import DialogLeg
+from .dialogs import Dialogs
+from .leg import Answered, Failed, Junction, Progress
+from .line import Line
+from .refusal import ALLOW, refusal_of
+from .sending import Sending
+
+SILENT_PROGRESS = (100, 199)
+
+
+@dataclass(frozen=True)
+class Invitation:
+    """What the INVITE says, beside the offer. `from_` is a name-addr without tag."""
+
+    request_uri: str
+    from_: str
+    to: str
+    call_id: str
+    max_forwards: int
+
+
+class SipCalleeLeg(DialogLeg):
+    """We are the UAC."""
+
+    def __init__(self, line: Line, dialogs: Dialogs, tag: str, invitation: Invitation) -> None:
+        super().__init__(line, dialogs, invitation.call_id, tag)
+        self._invitation = invitation
+        self._sending: Sending | None = None
+        self._invite: Request | None = None
+        self._way: Way | None = None
+        self._ack: Request | None = None
+        self._cancelled = False
+
+    async def invite(self, offer: bytes, junction: Junction) -> None:
+        """Invite, and follow what comes of it."""
+        self._junction = junction
+        if self._cancelled:
+            junction.post(Failed(self, Refusal(487, CANCELLED.text)))
+            return
+        self._invite = self._first_request(offer)
+        self._sending = Sending(self.line.sender, self._invite, self.line.ways())
+        async for response in self._sending.responses():
+            if response.status < 200:
+                self._progress(response, junction)
+            elif response.status < 300:
+                await self._success(response, self._sending.way, junction)
+            else:
+                self._fail(response, junction, is_made_up=self._sending.is_made_up)
+
+    def _first_request(self, offer: bytes) -> Request:
+        invitation = self._invitation
+        request = Request("INVITE", invitation.request_uri)
+        for name, value in (
+            ("Max-Forwards", str(invitation.max_forwards)),
+            ("From", f"{invitation.from_};tag={self.tag}"),
+            ("To", invitation.to),
+            ("Call-ID", invitation.call_id),
+            ("CSeq", "1 INVITE"),
+            ("Contact", self.line.contact),
+            ("Allow", ALLOW),
+        ):
+            request.headers.add(name, value)
+        request.set_body(*self._body(offer))
+        self.line.seal(request)
+        return request
+
+    def _body(self, offer: bytes) -> tuple[str, bytes]:
+        return "application/sdp", offer
+
+    def _progress(self, response: Response, junction: Junction) -> None:
+        if response.status in SILENT_PROGRESS:
+            return
+        try:
+            content = content_of(response)
+        except (SipError, Refusal):
+            return  # the 18x says that it rings, but nothing else that we can use
+        junction.post(Progress(self, response.status, content.sdp or None, content.fragment or None))
+
+    async def _success(self, response: Response, way: Way, junction: Junction) -> None:
+        """Take the first 2xx; confirm it again when it is repeated; hang up on those of further branches."""
+        assert self._invite is not None
+        if self.dialog is None:
+            self.line.learn(way)
+            self._way = way
+            try:
+                self.dialog = Dialog.as_uac(self._invite, response)
+                sdp = content_of(response).sdp
+            except (SipError, Refusal):
+                sdp = b""
+            junction.post(Answered(self, sdp))
+        elif response.to.tag == self.dialog.remote_tag:
+            if self._ack is not None:
+                await self.line.sender.send_ack(self._ack, way)
+        else:
+            await self._hang_up_branch(Dialog.as_uac(self._invite, response), way)
+
+    async def _hang_up_branch(self, dialog: Dialog, way: Way) -> None:
+        """Somebody beyond the other side forked the call, and a second one answered."""
+        assert self._invite is not None
+        ack = dialog.make_ack(self._invite)
+        self.line.seal(ack)
+        await self.line.sender.send_ack(ack, way)
+        bye = dialog.make_request("BYE")
+        bye.headers.add("Reason", str(ELSEWHERE))
+        self.line.seal(bye)
+        self.line.sender.request(bye, way)
+
+    def _fail(self, response: Response, junction: Junction, *, is_made_up: bool) -> None:
+        who = "phone" if self.side == "phone" else "node"
+        junction.post(Failed(self, refusal_of(response, is_made_up=is_made_up, who=who)))
+
+    async def confirm(self, fragment: bytes | None) -> None:
+        """ACK; an answer whose headers cannot be read cannot be confirmed."""
+        if self.dialog is None or self._invite is None or self._way is None:
+            return
+        self._ack = self.dialog.make_ack(self._invite)
+        if fragment is not None:
+            self._ack.set_body(FRAGMENT, fragment)
+        self.line.seal(self._ack)
+        await self.line.sender.send_ack(self._ack, self._way)
+
+    async def cancel(self, cause: Cause) -> None:
+        """CANCEL, as soon as there is something to cancel."""
+        self._cancelled = True
+        if self._sending is not None:
+            headers = self.line.cancel_headers(self._sending.request)
+            await self._sending.cancel(str(cause), headers)

@@ -1,0 +1,242 @@
+"""What both kinds of SIP leg share: the dialog, and the requests inside it, both ways."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from sipgate.ports import Refusal
+from sipgate.protocol.dialog import Dialog
+from sipgate.protocol.errors import SipError
+from sipgate.protocol.message import Request, Response, reply
+from sipgate.server_transaction import ServerTransaction, Unacknowledged
+from sipgate.ways import Way
+
+from .cause import CANCELLED, HUNG_UP, Cause, parse_reason
+from .content import SDP, content_of
+from .dialogs import Dialogs
+from .joint import Side
+from .leg import HungUp, Junction, LegEvent, Payload, Reply
+from .line import Line
+from .refusal import ALLOW, not_done, options, refuse
+from .sending import Sending
+
+logger = logging.getLogger(__name__)
+
+BYE_PATIENCE = 5.0  # seconds: a party that is gone must not hold the call's end up
+PASSED_ON = ("Content-Type", "Content-Disposition", "Info-Package")
+FAULT = Cause(500, "This node has a fault")
+LOST = Cause(408, "The other side did not confirm a change of the call")
+
+
+class DialogLeg:
+    """A dialog with a phone or a node. `tag` is ours."""
+
+    def __init__(self, line: Line, dialogs: Dialogs, call_id: str, tag: str) -> None:
+        self.line = line
+        self.tag = tag
+        self.call_id = call_id
+        self.dialog: Dialog | None = None
+        self._dialogs = dialogs
+        self._junction: Junction | None = None
+        self._has_ended = False
+        self._reoffering: Sending | None = None
+        self._answers: dict[str, Callable[[ServerTransaction], Awaitable[Response]]] = {
+            "BYE": self._answer_bye,
+            "INVITE": self._answer_offer,
+            "UPDATE": self._answer_offer,
+            "INFO": self._answer_info,
+            "OPTIONS": self._answer_options,
+        }
+        dialogs.enter(call_id, tag, self)
+
+    @property
+    def side(self) -> Side:
+        """Where the leg leads."""
+        return self.line.side
+
+    async def aclose(self) -> None:
+        """Forget the dialog; to one that has not ended (the call has failed here) BYE is sent at least."""
+        if self.dialog is not None and not self._has_ended:
+            bye = self._request(self.dialog, "BYE")
+            bye.headers.add("Reason", str(FAULT))
+            self.line.seal(bye)
+            self.line.sender.request(bye, self.line.ways()[0])
+        self._has_ended = True
+        self._dialogs.leave(self.call_id, self.tag)
+
+    # -- requests that we send
+
+    async def bye(self, cause: Cause) -> None:
+        """End the dialog."""
+        if self._has_ended or self.dialog is None:
+            return
+        self._has_ended = True
+        await self._may_say_bye()
+        request = self._request(self.dialog, "BYE")
+        request.headers.add("Reason", str(cause))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(BYE_PATIENCE):
+                await self._send(request)
+
+    async def _may_say_bye(self) -> None:
+        """Wait until RFC 3261 15 lets us: at once for a caller."""
+
+    async def reoffer(self, method: str, sdp: bytes) -> Reply:
+        """Change the session."""
+        if self.dialog is None or self._has_ended:
+            return Reply(481, "No such call")
+        request = self._request(self.dialog, method)
+        request.headers.add("Contact", self.line.contact)
+        request.headers.add("Allow", ALLOW)
+        request.set_body(SDP, sdp)
+        response = await (self._send(request) if method == "UPDATE" else self._reinvite(request))
+        if response.status < 300:
+            self.dialog.refresh_target(response)
+        return self._reply(response)
+
+    async def _reinvite(self, request: Request) -> Response:
+        """Send a re-INVITE; keep confirming its answer as often as it is repeated."""
+        self.line.seal(request)
+        sending = self._reoffering = Sending(self.line.sender, request, self.line.ways())
+        final: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+        assert self._junction is not None
+        self._junction.spawn(self._follow_reinvite(sending, request, final))
+        response = await final
+        self._reoffering = None
+        return response
+
+    async def _follow_reinvite(
+        self, sending: Sending, request: Request, final: asyncio.Future[Response]
+    ) -> None:
+        async for response in sending.responses():
+            if 200 <= response.status < 300:
+                await self._acknowledge(request, sending.way)
+            if response.status >= 200 and not final.done():
+                final.set_result(response)
+
+    async def _acknowledge(self, invite: Request, way: Way) -> None:
+        assert self.dialog is not None
+        ack = self.dialog.make_ack(invite)
+        self.line.seal(ack)
+        await self.line.sender.send_ack(ack, way)
+
+    async def cancel_reoffer(self) -> None:
+        """Take the pending re-INVITE back."""
+        if self._reoffering is not None:
+            invite = self._reoffering.request
+            await self._reoffering.cancel(str(CANCELLED), self.line.cancel_headers(invite))
+
+    async def pass_on(self, method: str, payload: Payload) -> Reply:
+        """Send a request that concerns only the two ends."""
+        if self.dialog is None or self._has_ended:
+            return Reply(481, "No such call")
+        request = self._request(self.dialog, method)
+        for name, value in payload.headers:
+            request.headers.add(name, value)
+        request.set_body(request.headers.get("Content-Type"), payload.body)
+        reply = self._reply(await self._send(request))
+        if reply.is_gone:
+            self._post(HungUp(self, Cause(reply.status, "The other side has lost the call")))
+        return reply
+
+    def _request(self, dialog: Dialog, method: str) -> Request:
+        return dialog.make_request(method)
+
+    async def _send(self, request: Request) -> Response:
+        self.line.seal(request)
+        sending = Sending(self.line.sender, request, self.line.ways())
+        response = await sending.final()
+        self.line.learn(sending.way)
+        return response
+
+    def _reply(self, response: Response) -> Reply:
+        try:
+            sdp = content_of(response).sdp
+        except (SipError, Refusal):
+            sdp = b""
+        return Reply(response.status, response.reason, sdp, parse_reason(response.headers.get_all("Reason")))
+
+    # -- requests that come
+
+    async def receive(self, transaction: ServerTransaction) -> None:
+        """Answer a request of this dialog."""
+        request = transaction.request
+        try:
+            self.line.admit(request, transaction.flow)
+            self._check_order(request)
+            answer = self._answers.get(request.method)
+            if answer is None:
+                raise not_done(request.method)
+            response = await answer(transaction)
+        except Refusal as refusal:
+            response = refuse(request, refusal)
+        await transaction.respond(response)
+        if request.method == "INVITE" and response.status < 300:
+            await self._await_ack(transaction)
+
+    def _check_order(self, request: Request) -> None:
+        """RFC 3261 12.2.2: the right tags, and CSeq only grows."""
+        if self.dialog is None or not self.dialog.belongs(request):
+            raise Refusal(481, "No such call")
+        if not self.dialog.accepts(request):
+            raise Refusal(500, "A later request is in already")
+
+    async def _answer_bye(self, transaction: ServerTransaction) -> Response:
+        request = transaction.request
+        cause = parse_reason(request.headers.get_all("Reason"))
+        self._post(self._ended_by_bye(cause if cause is not None and cause.text else HUNG_UP))
+        return reply(request, 200)
+
+    def _ended_by_bye(self, cause: Cause) -> LegEvent:
+        self._has_ended = True
+        return HungUp(self, cause)
+
+    async def _answer_offer(self, transaction: ServerTransaction) -> Response:
+        request = transaction.request
+        if self._junction is None:
+            raise Refusal(491, "The call is not answered yet")
+        sdp = content_of(request).sdp
+        async with asyncio.TaskGroup() as tasks:
+            watch = tasks.create_task(self._watch_cancel(transaction, self._junction))
+            answered = await self._junction.reoffer(self, request.method, sdp)
+            watch.cancel()
+        return self._response(request, answered)
+
+    async def _watch_cancel(self, transaction: ServerTransaction, junction: Junction) -> None:
+        await transaction.cancelled.wait()
+        await junction.cancel_reoffer(self)
+
+    async def _answer_info(self, transaction: ServerTransaction) -> Response:
+        request = transaction.request
+        if self._junction is None:
+            raise Refusal(500, "The call is not answered yet")
+        headers = [(name, request.headers.get(name)) for name in PASSED_ON]
+        payload = Payload(tuple((name, value) for name, value in headers if value is not None), request.body)
+        return self._response(request, await self._junction.pass_on(self, "INFO", payload))
+
+    async def _answer_options(self, transaction: ServerTransaction) -> Response:
+        return options(transaction.request, self.tag)
+
+    def _response(self, request: Request, answered: Reply) -> Response:
+        """Return our response to what the other side has answered."""
+        if not answered.is_success:
+            text = answered.cause.text if answered.cause is not None else answered.reason
+            return refuse(request, Refusal(answered.status if answered.status >= 400 else 480, text))
+        response = reply(request, answered.status)
+        response.headers.add("Contact", self.line.contact)
+        response.headers.add("Allow", ALLOW)
+        if answered.sdp:
+            response.set_body(SDP, answered.sdp)
+        return response
+
+    async def _await_ack(self, transaction: ServerTransaction) -> None:
+        await asyncio.wait((transaction.acked,))
+        if not transaction.acked.cancelled() and isinstance(transaction.acked.exception(), Unacknowledged):
+            self._post(HungUp(self, LOST))
+
+    def _post(self, event: LegEvent) -> None:
+        if self._junction is not None:
+            self._junction.post(event)

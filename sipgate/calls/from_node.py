@@ -1,0 +1,65 @@
+"""INVITEs from other nodes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sipgate.identity import ReplayMemory, sender_of
+from sipgate.ports import IncomingCaller, Refusal
+from sipgate.protocol.message import Request, reply
+from sipgate.protocol.uri import Uri
+from sipgate.server_transaction import ServerTransaction
+from sipgate.target import mesh_uri
+
+from .call import Call
+from .caller_leg import SipCallerLeg
+from .content import Content, content_of
+from .display import plain_name
+from .incoming import Incoming, called_party
+from .mesh_leg import line_to_caller
+from .node import Node
+from .switchboard import Switchboard, hops_left
+
+NO_OFFER = "Calls between nodes begin with an offer"
+
+
+@dataclass(frozen=True)
+class FromNode:
+    """Answers other nodes."""
+
+    node: Node
+    switchboard: Switchboard
+    replays: ReplayMemory
+
+    async def invite(self, transaction: ServerTransaction) -> Call:
+        """Begin a call; raise `Refusal` or `SipError` when there is none to begin."""
+        request, flow = transaction.request, transaction.flow
+        key = sender_of(request)
+        self.replays.refuse_replay(request)
+        max_forwards = hops_left(request)
+        caller, content = self._caller(request, key)
+        called = called_party(self.node, caller.called_uri)
+        local = called.user.uri if called.user is not None else called.uri
+        self.switchboard.check_room(local, key)
+        line = line_to_caller(self.node, request, flow, key, local)
+        leg = SipCallerLeg(transaction, line, self.node.dialogs, self.node.token())
+        await transaction.respond(reply(request, 100))
+        incoming = Incoming(self.node, called, caller, line, request.call_id, content.sdp, max_forwards)
+        return self.switchboard.connect("in", leg, caller.uri, incoming.find, local, key)
+
+    def _caller(self, request: Request, key: bytes) -> tuple[IncomingCaller, Content]:
+        content = content_of(request)
+        if not content.sdp:
+            raise Refusal(488, NO_OFFER)
+        called_uri = mesh_uri(Uri.parse(request.uri), self.node.domain, ())
+        if request.to.uri.canonical() != called_uri:
+            raise Refusal(400, "The call names two callees")
+        caller = IncomingCaller(
+            uri=mesh_uri(request.from_.uri, self.node.domain, ()),
+            called_uri=called_uri,
+            node_public_key=key,
+            openpgp_key=content.openpgp_key,
+            delegation=content.delegation,
+            display_name=plain_name(request.from_.display_name),
+        )
+        return caller, content

@@ -1,0 +1,83 @@
+"""Requests from our phones that begin something: REGISTER, INVITE, OPTIONS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sipgate.addresses import our_address_on
+from sipgate.authentication import Authenticator
+from sipgate.events import RegistrationRefused
+from sipgate.ports import LocalUser, Refusal
+from sipgate.protocol.errors import SipError
+from sipgate.protocol.message import Request, reply
+from sipgate.protocol.uri import Uri
+from sipgate.registrar import IntervalTooBrief, Registrar
+from sipgate.server_transaction import ServerTransaction
+from sipgate.target import mesh_uri
+from sipgate.ways import ways_to
+
+from .call import Call
+from .caller_leg import SipCallerLeg
+from .content import content_of
+from .line import PhoneLine
+from .node import Node
+from .outgoing import CallingPhone, Outgoing
+from .refusal import refuse
+from .switchboard import Switchboard, hops_left
+
+NO_OFFER = "This phone calls without saying what it can hear (an INVITE without SDP)"
+
+
+@dataclass(frozen=True)
+class FromPhone:
+    """Answers phones. `own_hosts` gives the names that phones have for this node."""
+
+    node: Node
+    switchboard: Switchboard
+    registrar: Registrar
+    authenticator: Authenticator
+    own_hosts: Callable[[], set[str]]
+
+    async def register(self, transaction: ServerTransaction) -> None:
+        """Answer REGISTER."""
+        request = transaction.request
+        try:
+            response = self.registrar.answer(request, transaction.flow)
+        except IntervalTooBrief as brief:
+            response = refuse(request, brief, self.node.token())
+            response.headers.add("Min-Expires", str(self.node.limits.min_expires))
+        except Refusal as refusal:
+            self.node.on_event(RegistrationRefused(_claimed_name(request), refusal.reason))
+            raise
+        await transaction.respond(response)
+
+    async def invite(self, transaction: ServerTransaction) -> Call:
+        """Begin a call; raise `Challenged`, `Refusal` or `SipError` when there is none to begin."""
+        request, flow = transaction.request, transaction.flow
+        user = self.authenticator.user_of(request, 407)
+        max_forwards = hops_left(request)
+        target = mesh_uri(Uri.parse(request.uri), self.node.domain, {*self.own_hosts(), flow.local[0]})
+        offer = content_of(request).sdp
+        if not offer:
+            raise Refusal(488, NO_OFFER)
+        self.switchboard.check_room(user.uri, None)
+        await transaction.respond(reply(request, 100))
+        local_host = our_address_on(flow)
+        leg = self._leg(transaction, user, local_host)
+        phone = CallingPhone(local_host, (flow.remote[0], flow.remote[1]), offer, max_forwards)
+        outgoing = Outgoing(self.node, user, target, phone)
+        return self.switchboard.connect("out", leg, target, outgoing.find, user.uri, None)
+
+    def _leg(self, transaction: ServerTransaction, user: LocalUser, local_host: str) -> SipCallerLeg:
+        request, flow = transaction.request, transaction.flow
+        contacts = request.contacts
+        if isinstance(contacts, str) or len(contacts) != 1:
+            raise SipError(400, "Bad Contact")
+        contact = self.node.phone_contact(user.uri, local_host, flow.transport)
+        line = PhoneLine(self.node.sender, contact, ways_to(contacts[0].uri, flow))
+        return SipCallerLeg(transaction, line, self.node.dialogs, self.node.token())
+
+
+def _claimed_name(request: Request) -> str:
+    return request.to.uri.user or ""

@@ -1,0 +1,82 @@
+"""A call from another node, to phones of one of our users or to a service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sipgate.ports import IncomingCaller, LocalUser, MediaContext, Peer, Refusal, Service
+
+from .happenings import Callee
+from .joint import Joint
+from .line import MeshLine
+from .mesh_leg import hops_to
+from .node import LOOPBACK, Node
+from .phones import addresses_of, legs_to, phones_of
+from .service_leg import ServiceLeg
+
+
+@dataclass(frozen=True)
+class Called:
+    """Whom a call from the mesh is for."""
+
+    uri: str
+    user: LocalUser | None
+    service: Callable[[], Service] | None
+
+
+def called_party(node: Node, uri: str) -> Called:
+    """Return who or what answers here to a URI; raise `Refusal` 404."""
+    user = node.accounts.by_uri(uri)
+    service = node.service_for(uri, user)
+    if user is None and service is None:
+        raise Refusal(404, "Nobody here has this name")
+    return Called(uri, user, service)
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """Finds the phones that a call from another node is for."""
+
+    node: Node
+    called: Called
+    caller: IncomingCaller
+    line: MeshLine
+    call_id: str
+    offer: bytes
+    max_forwards: int
+
+    async def find(self, joint: Joint) -> Callee:
+        """Return whom to invite and with which offer; raise `Refusal`."""
+        peer = await self.node.admission.admit(self.caller)
+        known = hops_to(self.caller.node_public_key, peer.endpoints)
+        self.line.hops = [*self.line.hops, *(hop for hop in known if hop not in self.line.hops)]
+        if self.called.service is not None:
+            return await self._to_service(joint, peer, self.called.service)
+        assert self.called.user is not None
+        return await self._to_phones(joint, peer, self.called.user)
+
+    async def _to_service(self, joint: Joint, peer: Peer, make: Callable[[], Service]) -> Callee:
+        offer = await self._open_media(joint, peer, LOOPBACK, frozenset({LOOPBACK}))
+        return Callee(peer, self.call_id, offer, (ServiceLeg(make()),))
+
+    async def _to_phones(self, joint: Joint, peer: Peer, user: LocalUser) -> Callee:
+        phones = phones_of(self.node, user)
+        offer = await self._open_media(joint, peer, phones[0].route.local_host, addresses_of(phones))
+        legs = legs_to(self.node, phones, user, peer, self.node.token(), self.max_forwards)
+        return Callee(peer, self.call_id, offer, legs)
+
+    async def _open_media(
+        self, joint: Joint, peer: Peer, phone_host: str, phone_allowed: frozenset[str]
+    ) -> bytes:
+        context = MediaContext(
+            call_id=self.call_id,
+            role="callee",
+            peer=peer,
+            local_uri=self.called.uri if self.called.user is None else self.called.user.uri,
+            phone_host=phone_host,
+            peer_host=self.line.remote_host,
+            phone_allowed=phone_allowed,
+        )
+        joint.media = await self.node.media.open(context)
+        return await joint.offer("mesh", self.offer)

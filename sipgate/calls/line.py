@@ -1,0 +1,145 @@
+"""How the messages of one leg reach the other side, and what proves that a message comes from there."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from sipgate.identity import NodeIdentity, sender_of
+from sipgate.ports import Refusal
+from sipgate.protocol.message import Request
+from sipgate.transport import Flow, Hop
+from sipgate.ways import Way
+
+from .joint import Side
+from .sending import Sender
+
+
+class Line(Protocol):
+    """One side's transport and proof of identity. `contact` is our Contact there, `sender` the endpoint."""
+
+    sender: Sender
+    contact: str
+
+    @property
+    def side(self) -> Side:
+        """Which side."""
+        ...
+
+    @property
+    def remote_host(self) -> str:
+        """The IP address of the other side, as far as it is known."""
+        ...
+
+    def ways(self) -> Sequence[Way]:
+        """Return the ways to try, best first; never empty."""
+        ...
+
+    def seal(self, request: Request) -> None:
+        """Put what proves our identity on a request that is otherwise complete."""
+        ...
+
+    def cancel_headers(self, invite: Request) -> Iterable[tuple[str, str]]:
+        """Return what proves our identity on the CANCEL of an INVITE."""
+        ...
+
+    def admit(self, request: Request, flow: Flow | None) -> None:
+        """Raise `Refusal` when a request does not come from the other side of this line."""
+        ...
+
+    def learn(self, way: Way) -> None:
+        """Note the way that worked."""
+        ...
+
+
+@dataclass(eq=False)
+class PhoneLine:
+    """To one phone beside us: known by its IP address."""
+
+    sender: Sender
+    contact: str
+    phone_ways: Sequence[Way]
+    side: Side = "phone"
+
+    @property
+    def remote_host(self) -> str:
+        """The phone's address."""
+        return host_of(self.phone_ways[0])
+
+    def ways(self) -> Sequence[Way]:
+        """Return the connection while it is open, then the address."""
+        usable = [way for way in self.phone_ways if isinstance(way, Hop) or not way.is_closed]
+        return usable or self.phone_ways[-1:]
+
+    def seal(self, request: Request) -> None:
+        """Phones want no proof of us: they listen on loopback or on the LAN that they trust."""
+
+    def cancel_headers(self, invite: Request) -> Iterable[tuple[str, str]]:  # noqa: ARG002 - see `seal`
+        """Return nothing."""
+        return ()
+
+    def admit(self, request: Request, flow: Flow | None) -> None:  # noqa: ARG002 - the address decides
+        """Take requests from the phone's own address only."""
+        if flow is not None and not any(same(flow.remote[0], host_of(way)) for way in self.phone_ways):
+            raise Refusal(403, "This call belongs to another phone")
+
+    def learn(self, way: Way) -> None:
+        """Keep a connection that the phone answered on."""
+        if not isinstance(way, Hop) and way.transport != "udp" and way not in self.phone_ways:
+            self.phone_ways = (way, *self.phone_ways)
+
+
+@dataclass(eq=False)
+class MeshLine:
+    """To one other node: known by its key. `hops` are where to connect when there is no connection."""
+
+    sender: Sender
+    contact: str
+    identity: NodeIdentity
+    node_public_key: bytes
+    hops: Sequence[Hop]
+    flow: Flow | None = None
+    side: Side = "mesh"
+
+    @property
+    def remote_host(self) -> str:
+        """The address of the connection, or the first one to try."""
+        return self.flow.remote[0] if self.flow is not None else self.hops[0].host
+
+    def ways(self) -> Sequence[Way]:
+        """Return the connection while it is open, then every known address."""
+        if self.flow is not None and (not self.flow.is_closed or not self.hops):
+            return (self.flow, *self.hops)
+        return tuple(self.hops)
+
+    def seal(self, request: Request) -> None:
+        """Sign."""
+        self.identity.sign(request)
+
+    def cancel_headers(self, invite: Request) -> Iterable[tuple[str, str]]:
+        """Return the signature of the CANCEL."""
+        return self.identity.cancel_headers(invite)
+
+    def admit(self, request: Request, flow: Flow | None) -> None:
+        """Take requests that the other node has signed, on whatever connection they come."""
+        if sender_of(request) != self.node_public_key:
+            raise Refusal(403, "This call belongs to another node")
+        if flow is not None:
+            self.flow = flow
+
+    def learn(self, way: Way) -> None:
+        """Keep the connection that worked."""
+        if not isinstance(way, Hop):
+            self.flow = way
+
+
+def host_of(way: Way) -> str:
+    """Return the IP address that a way leads to."""
+    return way.host if isinstance(way, Hop) else way.remote[0]
+
+
+def same(one: str, other: str) -> bool:
+    """Tell whether two IP literals are the same address."""
+    return ipaddress.ip_address(one) == ipaddress.ip_address(other)

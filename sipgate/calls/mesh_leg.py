@@ -1,0 +1,79 @@
+"""Lines and B legs to other nodes."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+
+from sipgate.addresses import our_address_on, our_address_towards
+from sipgate.ports import LocalUser, Peer, Refusal
+from sipgate.protocol.address import Address
+from sipgate.protocol.message import Request
+from sipgate.protocol.scanner import quote
+from sipgate.transport import Flow, Hop
+
+from .callee_leg import Invitation, SipCalleeLeg
+from .content import first_offer
+from .dialogs import Dialogs
+from .display import plain_name
+from .line import Line, MeshLine
+from .node import Node
+
+MAX_HOPS = 8
+
+
+class MeshCalleeLeg(SipCalleeLeg):
+    """A B leg to another node: the first INVITE carries who calls."""
+
+    def __init__(
+        self, line: Line, dialogs: Dialogs, tag: str, invitation: Invitation, user: LocalUser
+    ) -> None:
+        super().__init__(line, dialogs, tag, invitation)
+        self._user = user
+
+    def _body(self, offer: bytes) -> tuple[str, bytes]:
+        return first_offer(offer, self._user)
+
+
+def leg_to_node(
+    node: Node, peer: Peer, target: str, user: LocalUser, call_id: str, max_forwards: int
+) -> MeshCalleeLeg:
+    """Return the leg to the node of `peer`; raise `Refusal` 480 when nobody knows where it is."""
+    hops = hops_to(peer.node_public_key, peer.endpoints)
+    if not hops:
+        raise Refusal(480, f"{plain_name(peer.display_name) or 'This person'} is known, but away now")
+    contact = node.mesh_contact(user.uri, our_address_towards(hops[0].host))
+    line = MeshLine(node.sender, contact, node.identity, peer.node_public_key, hops)
+    name = plain_name(user.display_name)
+    from_ = f"{quote(name)} <{user.uri}>" if name else f"<{user.uri}>"
+    invitation = Invitation(target, from_, f"<{target}>", call_id, max_forwards)
+    return MeshCalleeLeg(line, node.dialogs, node.token(), invitation, user)
+
+
+def line_to_caller(node: Node, request: Request, flow: Flow, key: bytes, called: str) -> MeshLine:
+    """Return the line back to a node that calls: its connection, and its Contact for when that breaks."""
+    contacts = request.contacts
+    addresses = [] if isinstance(contacts, str) else [a for c in contacts for a in _addresses(c, flow)]
+    contact = node.mesh_contact(called, our_address_on(flow))
+    return MeshLine(node.sender, contact, node.identity, key, hops_to(key, addresses), flow)
+
+
+def hops_to(key: bytes, addresses: Iterable[tuple[str, int]]) -> list[Hop]:
+    """Return hops over TLS, pinned to the key, each once; what is no address is left out."""
+    usable = [
+        (host, port) for host, port in dict.fromkeys(addresses) if _is_literal(host) and 0 < port < 65536
+    ]
+    return [Hop("tls", host, port, key) for host, port in usable[:MAX_HOPS]]
+
+
+def _addresses(contact: Address, flow: Flow) -> list[tuple[str, int]]:
+    """Return where a Contact says, and the same port where the connection came from."""
+    port = contact.uri.port or 0
+    return [(contact.uri.host.strip("[]"), port), (flow.remote[0], port)]
+
+
+def _is_literal(host: str) -> bool:
+    try:
+        return not ipaddress.ip_address(host).is_multicast
+    except ValueError:
+        return False

@@ -1,0 +1,62 @@
+"""What the use cases of calls share: the ports of the gateway, its tables, and its addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from sipgate.events import GatewayEvent
+from sipgate.identity import NodeIdentity
+from sipgate.limits import Limits
+from sipgate.location import Location
+from sipgate.ports import Accounts, Admission, Directory, LocalUser, MediaFactory, Peer, Service
+from sipgate.transport import TransportName
+from sipgate.ways import SIP_PORT, host_in_uri
+
+from .dialogs import Dialogs
+from .sending import Sender
+
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass
+class Node:
+    """This node, as its calls see it. `token` gives unguessable text, `clock` is monotonic."""
+
+    domain: str
+    identity: NodeIdentity
+    accounts: Accounts
+    directory: Directory
+    admission: Admission
+    media: MediaFactory
+    services: Mapping[str, Callable[[], Service]]
+    location: Location
+    limits: Limits
+    on_event: Callable[[GatewayEvent], None]
+    token: Callable[[], str]
+    clock: Callable[[], float]
+    sender: Sender
+    dialogs: Dialogs = field(default_factory=Dialogs)
+    phone_port: int = SIP_PORT
+    mesh_port: int = 0
+
+    def phone_contact(self, uri: str, local_host: str, transport: TransportName) -> str:
+        """Return our Contact towards a phone."""
+        parameter = "" if transport == "udp" else f";transport={transport}"
+        return f"<{_user_at(uri)}{host_in_uri(local_host)}:{self.phone_port}{parameter}>"
+
+    def mesh_contact(self, uri: str, local_host: str) -> str:
+        """Return our Contact towards another node."""
+        return f"<{_user_at(uri)}{host_in_uri(local_host)}:{self.mesh_port};transport=tls>"
+
+    def service_for(self, uri: str, user: LocalUser | None) -> Callable[[], Service] | None:
+        """Return what makes the service that answers calls to a URI, if one does."""
+        return self.services.get(uri) or (self.services.get(user.uri) if user is not None else None)
+
+    def as_peer(self, user: LocalUser) -> Peer:
+        """Return one of our own users as another of them sees them."""
+        return Peer(user.uri, user.display_name, "self", "", self.identity.node_public_key, known=True)
+
+
+def _user_at(uri: str) -> str:
+    return uri.partition("@")[0] + "@"

@@ -1,0 +1,70 @@
+"""A call from one of our users: to another node, or to phones of this one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sipgate.ports import LocalUser, MediaContext
+from sipgate.transport import Address
+
+from .happenings import Callee
+from .joint import Joint
+from .mesh_leg import leg_to_node
+from .node import Node
+from .phones import legs_to, phones_of
+
+
+@dataclass(frozen=True)
+class CallingPhone:
+    """The calling phone's side of the media: our address as it sees it, and its own (None: a service)."""
+
+    phone_host: str
+    address: Address | None
+    offer: bytes
+    max_forwards: int
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """Finds the callee of a call from `user`."""
+
+    node: Node
+    user: LocalUser
+    target: str
+    phone: CallingPhone
+
+    async def find(self, joint: Joint) -> Callee:
+        """Return whom to invite and with which offer; raise `Refusal`."""
+        callee = self.node.accounts.by_uri(self.target)
+        if callee is not None and self.node.service_for(self.target, callee) is None:
+            return self._find_here(callee)
+        return await self._find_in_mesh(joint)
+
+    def _find_here(self, callee: LocalUser) -> Callee:
+        """Two phones of one node talk directly: the SDP goes from one to the other as it is."""
+        phones = phones_of(self.node, callee, self.phone.address)
+        call_id = self.node.token()
+        caller = self.node.as_peer(self.user)
+        legs = legs_to(self.node, phones, callee, caller, call_id, self.phone.max_forwards)
+        return Callee(self.node.as_peer(callee), call_id, self.phone.offer, legs)
+
+    async def _find_in_mesh(self, joint: Joint) -> Callee:
+        peer = await self.node.directory.resolve(self.target)
+        call_id = self.node.token()
+        leg = leg_to_node(self.node, peer, self.target, self.user, call_id, self.phone.max_forwards)
+        allowed = self.phone.address[0] if self.phone.address is not None else self.phone.phone_host
+        context = MediaContext(
+            call_id=call_id,
+            role="caller",
+            peer=peer,
+            local_uri=self.user.uri,
+            phone_host=self.phone.phone_host,
+            peer_host=leg.line.remote_host,
+            phone_allowed=frozenset({allowed}),
+        )
+        try:
+            joint.media = await self.node.media.open(context)
+            return Callee(peer, call_id, await joint.offer("phone", self.phone.offer), (leg,))
+        except BaseException:
+            await leg.aclose()
+            raise

@@ -1,0 +1,98 @@
+"""Refusals as responses, and responses as refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sipgate.ports import Refusal
+from sipgate.protocol.message import Request, Response, reply
+from sipgate.protocol.reasons import REASONS
+
+from .cause import MAX_PHRASE, MAX_TEXT, PHRASES, Cause, escape, parse_reason, phrase, plain
+
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"
+KNOWN_METHODS = frozenset(
+    ("REGISTER", "PRACK", "SUBSCRIBE", "NOTIFY", "PUBLISH", "REFER", "MESSAGE", *ALLOW.split(", "))
+)
+RETRY_AFTER = "2"
+MAX_TAGS = 8
+
+_NOT_PASSED_ON = (401, 407)
+
+
+class BadExtension(Refusal):
+    """The request requires an extension that we do not have (RFC 3261 8.2.2.3)."""
+
+    def __init__(self, tags: list[str]) -> None:
+        super().__init__(420, f"This node cannot do what the call requires: {', '.join(tags)}")
+        self.tags = tags
+
+
+def check_extensions(request: Request) -> None:
+    """Raise `BadExtension` when the request requires anything: we have no extension that needs agreement."""
+    tags = [*request.headers.get_all("Require"), *request.headers.get_all("Proxy-Require")]
+    if tags:
+        raise BadExtension(tags[:MAX_TAGS])
+
+
+def not_done(method: str) -> Refusal:
+    """Return the refusal of a method."""
+    if method in KNOWN_METHODS:
+        return Refusal(405, f"{method} is not done here")
+    return Refusal(501, "This kind of request is not known here")
+
+
+def options(request: Request, tag: str) -> Response:
+    """Return the answer to OPTIONS (RFC 3261 11.2)."""
+    response = reply(request, 200, tag=tag)
+    response.headers.add("Allow", ALLOW)
+    response.headers.add("Accept", "application/sdp")
+    return response
+
+
+def refuse(request: Request, refusal: Refusal, tag: str | None = None) -> Response:
+    """Return the response that says so, to machines in its status, to people in its words."""
+    response = reply(request, refusal.status, phrase(refusal), tag=tag)
+    headers = response.headers
+    headers.add("Reason", str(Cause(refusal.status, refusal.reason)))
+    if refusal.warning is not None:
+        headers.add("Warning", f'399 mesh "{escape(plain(refusal.warning, MAX_TEXT))}"')
+    for uri in refusal.alternatives:
+        headers.add("Contact", f"<{uri}>")
+    if isinstance(refusal, BadExtension):
+        headers.add("Unsupported", ", ".join(refusal.tags))
+    for name, value in _advice(refusal.status):
+        headers.add(name, value)
+    return response
+
+
+def _advice(status: int) -> Iterable[tuple[str, str]]:
+    """Return the headers that tell how to do better (RFC 3261 21.4)."""
+    if status in (405, 501):
+        yield "Allow", ALLOW
+    elif status == 415:
+        yield "Accept", "application/sdp"
+        yield "Accept-Encoding", "identity"
+    elif status in (500, 503):
+        yield "Retry-After", RETRY_AFTER
+
+
+def refusal_of(response: Response, *, is_made_up: bool, who: str) -> Refusal:
+    """Return what a final failure means for the caller. `who` has refused: "phone" or "node".
+
+    What we do not follow (redirection) or cannot answer (a challenge) is told as 480.
+    """
+    if is_made_up and response.status != 487:
+        return Refusal(480, f"The {who} that was called cannot be reached")
+    if response.status < 400 or response.status in _NOT_PASSED_ON:
+        return Refusal(480, f"The {who} that was called wants something that is not done here")
+    return Refusal(response.status, _words(response))
+
+
+def _words(response: Response) -> str:
+    cause = parse_reason(response.headers.get_all("Reason"))
+    if cause is not None and cause.text:
+        return cause.text
+    if response.reason in ("", REASONS.get(response.status)):
+        return PHRASES.get(response.status) or REASONS.get(response.status, "Refused")
+    return plain(response.reason, MAX_PHRASE)

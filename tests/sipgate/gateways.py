@@ -1,0 +1,250 @@
+"""Real gateways on loopback, real TLS between them; names, admission and media are stand-ins."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from sipgate.endpoint import Endpoint
+from sipgate.events import GatewayEvent
+from sipgate.gateway import Gateway
+from sipgate.limits import Limits
+from sipgate.ports import (
+    CallMedia,
+    IncomingCaller,
+    LocalUser,
+    MediaContext,
+    MediaRefused,
+    Peer,
+    Refusal,
+    Service,
+)
+from sipgate.protocol.timers import TimerValues
+
+FAST = TimerValues(t1=0.05, t2=0.2, t4=0.25)
+PATIENCE = 5.0
+
+
+@dataclass
+class Book:
+    """Directory and admission of all nodes of a test: who is where, and how well known."""
+
+    peers: dict[str, Peer] = field(default_factory=dict)
+    refusals: dict[str, Refusal] = field(default_factory=dict)
+    turned_away: dict[str, Refusal] = field(default_factory=dict)
+    admitted: list[IncomingCaller] = field(default_factory=list)
+    hold: asyncio.Event | None = None
+    resolving: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def resolve(self, uri: str) -> Peer:
+        self.resolving.set()
+        if self.hold is not None:
+            await self.hold.wait()
+        if uri in self.refusals:
+            raise self.refusals[uri]
+        if uri not in self.peers:
+            raise Refusal(404, f"Nobody is called {uri.partition(':')[2]}")
+        return self.peers[uri]
+
+    async def admit(self, caller: IncomingCaller) -> Peer:
+        self.admitted.append(caller)
+        if caller.uri in self.turned_away:
+            raise self.turned_away[caller.uri]
+        peer = self.peers[caller.uri]
+        return replace(peer, node_public_key=caller.node_public_key)
+
+
+@dataclass
+class Accounts:
+    users: list[LocalUser] = field(default_factory=list)
+
+    def by_username(self, username: str) -> LocalUser | None:
+        return next((user for user in self.users if user.username == username), None)
+
+    def by_uri(self, uri: str) -> LocalUser | None:
+        return next((user for user in self.users if user.uri == uri), None)
+
+
+@dataclass(eq=False)
+class PassThrough:
+    """Media that passes SDP on with a mark for each way it went."""
+
+    context: MediaContext
+    fragment: bytes | None = b"a=ice-ufrag:test\r\n"
+    taken: list[bytes] = field(default_factory=list)
+    closed: asyncio.Event = field(default_factory=asyncio.Event)
+    failure: asyncio.Future[tuple[int, str]] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+
+    def _mark(self, sdp: bytes, mark: str) -> bytes:
+        if b"unusable" in sdp:
+            raise MediaRefused(488, "No codec in common")
+        return sdp + f"a=x-{self.context.role}-{mark}\r\n".encode()
+
+    async def offer_from_phone(self, sdp: bytes) -> bytes:
+        return self._mark(sdp, "offer-out") + b"a=fingerprint:sha-256 AB:CD\r\n"
+
+    async def answer_from_mesh(self, sdp: bytes) -> bytes:
+        return self._mark(sdp, "answer-in")
+
+    async def offer_from_mesh(self, sdp: bytes) -> bytes:
+        return self._mark(sdp, "offer-in")
+
+    async def answer_from_phone(self, sdp: bytes) -> bytes:
+        return self._mark(sdp, "answer-out")
+
+    def transport_fragment(self) -> bytes | None:
+        return self.fragment
+
+    async def transport_from_mesh(self, fragment: bytes) -> None:
+        self.taken.append(fragment)
+
+    async def failed(self) -> tuple[int, str]:
+        return await self.failure
+
+    async def aclose(self) -> None:
+        self.closed.set()
+
+
+@dataclass
+class Media:
+    opened: list[PassThrough] = field(default_factory=list)
+
+    async def open(self, context: MediaContext) -> CallMedia:
+        self.opened.append(PassThrough(context))
+        return self.opened[-1]
+
+
+@dataclass
+class EchoService:
+    """A service that answers everything it is offered."""
+
+    closed: asyncio.Event = field(default_factory=asyncio.Event)
+    heard: list[bytes] = field(default_factory=list)
+    sdp: bytes = b"v=0\r\nm=audio 9 RTP/AVP 0\r\n"
+
+    async def offer(self) -> bytes:
+        return self.sdp
+
+    async def answer(self, offer: bytes) -> bytes:
+        self.heard.append(offer)
+        return self.sdp
+
+    async def answered(self, answer: bytes) -> None:
+        self.heard.append(answer)
+
+    async def aclose(self) -> None:
+        self.closed.set()
+
+
+@dataclass
+class TestNode:
+    """One gateway with its stand-ins."""
+
+    __test__ = False
+
+    name: str
+    gateway: Gateway
+    key: Ed25519PrivateKey
+    book: Book
+    media: Media
+    accounts: Accounts
+    services: dict[str, type[Service]]
+    events: list[GatewayEvent]
+    phones: int = 0
+    mesh: int = 0
+
+    @property
+    def uri(self) -> str:
+        return f"sip:{self.name}@mesh"
+
+    @property
+    def public_key(self) -> bytes:
+        return self.key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+    def names(self) -> list[str]:
+        """Return the kinds of the call events, in order."""
+        kinds = [type(event).__name__ for event in self.events]
+        return [kind.removeprefix("Call") for kind in kinds if kind.startswith("Call")]
+
+    async def event(self, kind: type[GatewayEvent]) -> GatewayEvent:
+        """Wait for an event."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                for event in self.events:
+                    if isinstance(event, kind):
+                        return event
+                await asyncio.sleep(0.005)
+
+    async def idle(self) -> None:
+        """Wait until no call and no dialog is left, and every media is closed."""
+        async with asyncio.timeout(PATIENCE):
+            while self.gateway.calls or len(self.gateway._node.dialogs):
+                await asyncio.sleep(0.005)
+        assert all(each.closed.is_set() for each in self.media.opened)
+
+
+def user(name: str, **changes: object) -> LocalUser:
+    made = LocalUser(
+        f"sip:{name}@mesh", name, name.title(), f"key of {name}".encode(), b"delegation", f"{name}-pw"
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+@asynccontextmanager
+async def nodes(
+    *names: str, limits: Limits | None = None, users: dict[str, list[LocalUser]] | None = None
+) -> AsyncIterator[list[TestNode]]:
+    """Open one gateway for each name, each a stranger to none; check that nothing is left when they close."""
+    book = Book()
+    made = [_node(name, book, limits, (users or {}).get(name, [user(name)])) for name in names]
+    running = asyncio.all_tasks()
+    try:
+        for node in made:
+            await node.gateway.__aenter__()
+            node.phones = await node.gateway.listen_phones("127.0.0.1", 0)
+            node.mesh = await node.gateway.listen_mesh("127.0.0.1", 0)
+            for each in node.accounts.users:
+                book.peers[each.uri] = Peer(
+                    each.uri,
+                    each.display_name,
+                    "pinned",
+                    "F" * 40,
+                    node.public_key,
+                    known=True,
+                    endpoints=(("127.0.0.1", node.mesh),),
+                )
+        yield made
+        for node in made:
+            await node.idle()
+    finally:
+        for node in made:
+            await node.gateway.__aexit__(None, None, None)
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() <= running
+    assert all(node.gateway._endpoint.transactions == 0 for node in made)
+
+
+def _node(name: str, book: Book, limits: Limits | None, users: list[LocalUser]) -> TestNode:
+    key, accounts, media = Ed25519PrivateKey.generate(), Accounts(users), Media()
+    events: list[GatewayEvent] = []
+    services: dict[str, type[Service]] = {}
+    gateway = Gateway(
+        node_key=key,
+        accounts=accounts,
+        directory=book,
+        admission=book,
+        media=media,
+        services=services,
+        on_event=events.append,
+        limits=limits,
+        endpoint=functools.partial(Endpoint, timers=FAST),
+    )
+    return TestNode(name, gateway, key, book, media, accounts, services, events)
