@@ -1,0 +1,338 @@
+"""The DHT on sockets: a `kademlia` protocol and server whose every seam that meets the network is our own.
+
+What stays of the package is its k-buckets and its shape; docs/decisions/ says what was wrong with the rest.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from kademlia.network import Server
+from kademlia.protocol import KademliaProtocol
+
+from .identity import NodeKey
+from .protocol.contact import Contact
+from .protocol.endpoint import Endpoint
+from .protocol.errors import WireError
+from .protocol.nodeid import NodeId, node_id_of
+from .protocol.record_store import RecordStore
+from .protocol.responder import Responder
+from .protocol.round_trip import HARD, RoundTrips
+from .protocol.token import Tokens
+from .protocol.wire import (
+    TRANSACTION_ID_BYTES,
+    Answer,
+    AnyRequest,
+    FindNode,
+    FindValue,
+    Nodes,
+    Ping,
+    Pong,
+    Store,
+    Stored,
+    Values,
+    decode,
+    encode_request,
+    pong_statement,
+)
+from .routing import MeshRoutingTable
+
+logger = logging.getLogger(__name__)
+
+MAX_OUTSTANDING = 2000
+MAX_PROVING = 32
+MAX_TOKENS = 4096
+TOKEN_SECONDS = 240.0
+STRIKES = 2
+
+Spawn = Callable[[Coroutine[Any, Any, None]], object]
+
+
+@dataclass
+class _Outstanding:
+    future: asyncio.Future[Answer | None]
+    address: tuple[str, int]
+    expects: tuple[type, ...]
+    sent: float
+    deadline: asyncio.TimerHandle
+
+
+class MeshProtocol(KademliaProtocol):  # type: ignore[misc] - the package has no types
+    """Requests and answers over up to two sockets (IPv4, IPv6). Nothing that arrives can make it raise."""
+
+    router: MeshRoutingTable
+
+    def __init__(
+        self, source_node: Contact, storage: RecordStore, ksize: int, key: NodeKey, *, client: bool
+    ) -> None:
+        super().__init__(source_node, storage, ksize)
+        self.router = MeshRoutingTable(self, ksize, source_node)
+        self.key = key
+        self.client = client
+        self.store_of_records = storage
+        self.round_trips = RoundTrips()
+        self.dropped = 0
+        self.on_contact: Callable[[Contact], None] = lambda _contact: None
+        self.on_lost: Callable[[Contact], None] = lambda _contact: None
+        self.spawn: Spawn | None = None
+        self._responder = Responder(
+            key.public_key, key.sign, self.router, storage, Tokens(secrets.token_bytes(32))
+        )
+        self._transports: dict[bool, asyncio.DatagramTransport] = {}
+        self._waiting: dict[bytes, _Outstanding] = {}
+        self._tokens: dict[tuple[str, int], tuple[bytes, float]] = {}
+        self._proving: set[tuple[str, int]] = set()
+        self._strikes: dict[NodeId, int] = {}
+        self.last_seen: dict[NodeId, float] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        """Undo the base class's: a missing attribute is an error, not a remote call."""
+        raise AttributeError(name)
+
+    # -- sockets -------------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.DatagramTransport) -> None:
+        """Keep the socket, by address family."""
+        host = transport.get_extra_info("sockname")[0]
+        self._transports[":" in host] = transport
+
+    def error_received(self, exc: Exception) -> None:
+        """Ignore ICMP errors: the time-out of the request tells the same."""
+        logger.debug("socket error: %s", exc)
+
+    def close(self) -> None:
+        """Close the sockets and end what is outstanding."""
+        for transport in self._transports.values():
+            transport.close()
+        for waiting in self._waiting.values():
+            waiting.deadline.cancel()
+            if not waiting.future.done():
+                waiting.future.set_result(None)
+        self._waiting.clear()
+
+    def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
+        """Answer a request or match an answer; anything else is counted and dropped."""
+        try:
+            transaction_id, message = decode(data)
+            source = Endpoint(addr[0].partition("%")[0], addr[1])
+            if isinstance(message, AnyRequest):
+                self._answer(transaction_id, message, source, len(data))
+            else:
+                self._match(transaction_id, message, source)
+        except WireError as error:
+            self.dropped += 1
+            logger.debug("dropped a datagram: %s", error)
+
+    def _send(self, data: bytes, endpoint: Endpoint) -> bool:
+        transport = self._transports.get(endpoint.is_v6)
+        if transport is None or transport.is_closing():
+            return False
+        transport.sendto(data, (endpoint.host, endpoint.port))
+        return True
+
+    # -- the answering side --------------------------------------------------------------------------------------
+
+    def _answer(self, transaction_id: bytes, request: AnyRequest, source: Endpoint, size: int) -> None:
+        if self.client or source.port == 0:
+            self.dropped += 1
+            return
+        now = asyncio.get_running_loop().time()
+        self._send(self._responder.answer(transaction_id, request, source, size, now), source)
+        if not request.client:
+            self.prove_later(Contact(request.sender, source))
+
+    # -- the asking side -----------------------------------------------------------------------------------------
+
+    def _match(self, transaction_id: bytes, answer: Answer, source: Endpoint) -> None:
+        waiting = self._waiting.get(transaction_id)
+        if (
+            waiting is None
+            or waiting.address != (source.host, source.port)
+            or not isinstance(answer, waiting.expects)
+        ):
+            self.dropped += 1
+            return
+        del self._waiting[transaction_id]
+        waiting.deadline.cancel()
+        now = asyncio.get_running_loop().time()
+        self.round_trips.learn(waiting.address, now - waiting.sent)
+        if not isinstance(answer, Stored):
+            self._remember_token(waiting.address, answer.token, now)
+        if not waiting.future.done():
+            waiting.future.set_result(answer)
+
+    def _remember_token(self, address: tuple[str, int], token: bytes, now: float) -> None:
+        self._tokens.pop(address, None)
+        self._tokens[address] = (token, now)
+        if len(self._tokens) > MAX_TOKENS:
+            self._tokens.pop(next(iter(self._tokens)))
+
+    def token(self, contact: Contact) -> bytes:
+        """Return the token that a contact gave us lately, or nothing."""
+        token, since = self._tokens.get(contact.address, (b"", 0.0))
+        return token if asyncio.get_running_loop().time() - since < TOKEN_SECONDS else b""
+
+    async def request(self, endpoint: Endpoint, request: AnyRequest, *expects: type) -> Answer | None:
+        """Send a request; return the answer, or None when none came within the hard time-out."""
+        loop = asyncio.get_running_loop()
+        if len(self._waiting) >= MAX_OUTSTANDING:
+            return None
+        transaction_id = secrets.token_bytes(TRANSACTION_ID_BYTES)
+        future: asyncio.Future[Answer | None] = loop.create_future()
+        deadline = loop.call_later(HARD, self._give_up, transaction_id)
+        address = (endpoint.host, endpoint.port)
+        self._waiting[transaction_id] = _Outstanding(future, address, expects, loop.time(), deadline)
+        if not self._send(encode_request(transaction_id, request), endpoint):
+            self._give_up(transaction_id)
+        try:
+            answer = await future
+        finally:
+            if self._waiting.pop(transaction_id, None) is not None:
+                deadline.cancel()
+        if isinstance(answer, Pong) and not _is_authentic(answer, transaction_id, self.key.node_id):
+            return None
+        return answer
+
+    def _give_up(self, transaction_id: bytes) -> None:
+        waiting = self._waiting.pop(transaction_id, None)
+        if waiting is not None:
+            waiting.deadline.cancel()
+            if not waiting.future.done():
+                waiting.future.set_result(None)
+
+    async def find_node(self, contact: Contact, target: NodeId) -> Nodes | None:
+        """Ask a contact for the contacts it knows near ``target``."""
+        request = FindNode(self.key.node_id, self.client, target, self.token(contact))
+        answer = await self._ask(contact, request, Nodes)
+        return answer if isinstance(answer, Nodes) else None
+
+    async def find_value(self, contact: Contact, target: NodeId, skip: int = 0) -> Nodes | Values | None:
+        """Ask a contact for the values under ``target``."""
+        request = FindValue(self.key.node_id, self.client, target, self.token(contact), skip)
+        answer = await self._ask(contact, request, Nodes, Values)
+        return answer if isinstance(answer, Nodes | Values) else None
+
+    async def store(self, contact: Contact, target: NodeId, kind: int, value: bytes) -> Stored | None:
+        """Ask a contact to keep a value. Needs its token from an earlier answer: without one, asks for it first."""
+        token = self.token(contact)
+        if not token:
+            await self.ping(contact.endpoint)
+            token = self.token(contact)
+            if not token:
+                return None
+        answer = await self._ask(
+            contact, Store(self.key.node_id, self.client, target, token, kind, value), Stored
+        )
+        return answer if isinstance(answer, Stored) else None
+
+    async def ping(self, endpoint: Endpoint) -> Contact | None:
+        """Let the node at ``endpoint`` prove its id; a proven one is taken into the table. None without proof."""
+        answer = await self.request(endpoint, Ping(self.key.node_id, self.client), Pong)
+        if not isinstance(answer, Pong):
+            return None
+        contact = Contact(node_id_of(answer.public_key), endpoint)
+        if contact.id != self.key.node_id:
+            self._seen(contact)
+            self._take_in(contact)
+        return contact
+
+    async def _ask(self, contact: Contact, request: AnyRequest, *expects: type) -> Answer | None:
+        answer = await self.request(contact.endpoint, request, *expects)
+        if answer is None:
+            self._missed(contact)
+        else:
+            self._seen(contact)
+            self.prove_later(contact)
+        return answer
+
+    # -- the table -----------------------------------------------------------------------------------------------
+
+    def _seen(self, contact: Contact) -> None:
+        self._strikes.pop(contact.id, None)
+        if contact.id in self.router:
+            self.last_seen[contact.id] = asyncio.get_running_loop().time()
+
+    def _missed(self, contact: Contact) -> None:
+        """Drop a contact that does not answer: at once when it never did, else at the second miss."""
+        if contact.id not in self.router:
+            return
+        self._strikes[contact.id] = self._strikes.get(contact.id, 0) + 1
+        if self._strikes[contact.id] >= STRIKES:
+            self.drop(contact)
+
+    def drop(self, contact: Contact) -> None:
+        """Take a contact out of the table."""
+        self._strikes.pop(contact.id, None)
+        self.last_seen.pop(contact.id, None)
+        self.router.remove_contact(contact)
+        self.on_lost(contact)
+
+    def prove_later(self, contact: Contact) -> None:
+        """Ask a node that the table has room for to prove its id, once; bounded, so a flood of strangers costs little."""
+        if self.spawn is None or contact.address in self._proving or len(self._proving) >= MAX_PROVING:
+            return
+        if self.router.wants(contact):
+            self._proving.add(contact.address)
+            self.spawn(self._prove(contact.endpoint))
+
+    async def _prove(self, endpoint: Endpoint) -> None:
+        try:
+            await self.ping(endpoint)
+        finally:
+            self._proving.discard((endpoint.host, endpoint.port))
+
+    def _take_in(self, contact: Contact) -> None:
+        if contact.id in self.router or not self.router.add(contact):
+            return
+        self.last_seen[contact.id] = asyncio.get_running_loop().time()
+        self.on_contact(contact)
+
+    def welcome_if_new(self, node: Contact) -> None:
+        """Do nothing: a node is taken in when it has proved its id (the base class hands over keys here, for ever)."""
+
+    def handle_call_response(self, result: Any, node: Contact) -> Any:
+        """Do nothing: answers are matched in `_match`."""
+        return result
+
+
+def _is_authentic(pong: Pong, transaction_id: bytes, own_id: NodeId) -> bool:
+    try:
+        key = Ed25519PublicKey.from_public_bytes(pong.public_key)
+        key.verify(pong.signature, pong_statement(transaction_id, own_id))
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+class MeshServer(Server):  # type: ignore[misc] - the package has no types
+    """Opens the sockets. Of the base class only the name of things is left: nothing is pickled, nothing runs unowned."""
+
+    protocol: MeshProtocol
+
+    def __init__(self, key: NodeKey, *, ksize: int, alpha: int, client: bool) -> None:
+        super().__init__(ksize=ksize, alpha=alpha, node_id=key.node_id)
+        self.storage = RecordStore()
+        source = Contact(key.node_id, Endpoint("0.0.0.0", 0))  # noqa: S104 - nobody connects to it
+        self.node = source
+        self.protocol = MeshProtocol(source, self.storage, ksize, key, client=client)
+
+    async def listen_on(self, endpoints: Sequence[Endpoint]) -> tuple[Endpoint, ...]:
+        """Open a socket for each endpoint, one for each address family at most; return where they are bound."""
+        loop = asyncio.get_running_loop()
+        bound = []
+        for endpoint in endpoints:
+            transport, _ = await loop.create_datagram_endpoint(
+                lambda: self.protocol, local_addr=(endpoint.host, endpoint.port)
+            )
+            host, port = transport.get_extra_info("sockname")[:2]
+            bound.append(Endpoint(host, port))
+        return tuple(bound)
+
+    def stop(self) -> None:
+        """Close the sockets."""
+        self.protocol.close()

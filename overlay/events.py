@@ -1,0 +1,18 @@
+"""What the overlay tells its owner."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Other nodes are known, after a time when none was; ``contacts`` is how many."""
+
+    contacts: int
+
+
+@dataclass(frozen=True)
+class Lonely:
+    """The last contact was lost, or none was found yet. The overlay keeps trying."""
+
+
+OverlayEvent = Joined | Lonely

@@ -1,0 +1,77 @@
+"""Where a node listens: IP address and port, as text and in compact form (BEP 5 and BEP 32)."""
+
+import ipaddress
+from dataclasses import dataclass
+from functools import lru_cache
+
+from .errors import WireError
+
+V4_BYTES, V6_BYTES = 6, 18
+
+
+@dataclass(frozen=True, order=True)
+class Endpoint:
+    """An IP address literal and a port."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Endpoint":
+        """Read ``192.0.2.1:7350`` or ``[2001:db8::1]:7350``.
+
+        Raises:
+            ValueError: the text is neither.
+        """
+        host, colon, port = text.rpartition(":")
+        if not colon or not port.isascii() or not port.isdigit() or not 0 <= int(port) <= 65535:
+            raise ValueError(f"{text!r} is no IP address with a port")
+        bracketed = host.startswith("[") and host.endswith("]")
+        address = ipaddress.ip_address(host[1:-1] if bracketed else host)
+        if bracketed != (address.version == 6):
+            raise ValueError(f"{text!r} is no IP address with a port")
+        return cls(str(address), int(port))
+
+    @classmethod
+    def unpack(cls, data: bytes) -> "Endpoint":
+        """Read the compact form: 4 or 16 address bytes and 2 port bytes.
+
+        Raises:
+            WireError: another length, or port 0.
+        """
+        if len(data) not in (V4_BYTES, V6_BYTES):
+            raise WireError("endpoint length")
+        port = int.from_bytes(data[-2:], "big")
+        if port == 0:
+            raise WireError("port 0")
+        return cls(str(ipaddress.ip_address(data[:-2])), port)
+
+    def pack(self) -> bytes:
+        """Return the compact form."""
+        return pack_host(self.host) + self.port.to_bytes(2, "big")
+
+    @property
+    def is_v6(self) -> bool:
+        """True for an IPv6 address."""
+        return ":" in self.host
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if self.is_v6 else f"{self.host}:{self.port}"
+
+
+@lru_cache(4096)
+def pack_host(host: str) -> bytes:
+    """Return the bytes of an IP address; a scope id is dropped."""
+    return ipaddress.ip_address(host.partition("%")[0]).packed
+
+
+@lru_cache(4096)
+def prefix(host: str) -> bytes | None:
+    """Return the network that one owner probably holds, /24 or /56; None for addresses that are not global.
+
+    On a LAN or one machine many honest nodes share a prefix, so no limit by prefix holds there.
+    """
+    address = ipaddress.ip_address(host.partition("%")[0])
+    if not address.is_global:
+        return None
+    return address.packed[:3] if address.version == 4 else address.packed[:7]

@@ -1,0 +1,76 @@
+"""The routing table: `kademlia`'s k-buckets, with exact nearest contacts and without its side effects."""
+
+import heapq
+from collections.abc import Iterator
+
+from kademlia.routing import KBucket, RoutingTable
+
+from .protocol.contact import Contact
+from .protocol.endpoint import prefix
+from .protocol.nodeid import NodeId
+
+MAX_PER_PREFIX = 2
+
+
+class MeshRoutingTable(RoutingTable):  # type: ignore[misc] - the package has no types
+    """Buckets of proven contacts. A full bucket refuses newcomers (old contacts are the steady ones, paper section 4.1)."""
+
+    buckets: list[KBucket]
+
+    def __iter__(self) -> Iterator[Contact]:
+        for bucket in self.buckets:
+            yield from bucket.nodes.values()
+
+    def __len__(self) -> int:
+        return sum(len(bucket) for bucket in self.buckets)
+
+    def __contains__(self, node_id: NodeId) -> bool:
+        return any(node_id in bucket.nodes for bucket in self.buckets)
+
+    def nearest(self, target: NodeId, count: int) -> list[Contact]:
+        """Return exactly the ``count`` known contacts closest to ``target``, closest first."""
+        wanted = int.from_bytes(target, "big")
+        return heapq.nsmallest(count, self, key=lambda contact: contact.long_id ^ wanted)
+
+    def wants(self, contact: Contact) -> bool:
+        """Tell whether the contact is new and would be taken if it proved its id."""
+        if contact.id == self.node.id or contact.id in self:
+            return False
+        bucket = self.buckets[self.get_bucket_for(contact)]
+        if self._crowded(bucket, contact):
+            return False
+        return len(bucket) < self.ksize or bucket.has_in_range(self.node) or bucket.depth() % 5 != 0
+
+    def add(self, contact: Contact) -> bool:
+        """Take a proven contact in; False when its bucket is full or its network holds enough places there."""
+        while True:
+            bucket = self.buckets[self.get_bucket_for(contact)]
+            if self._crowded(bucket, contact):
+                return False
+            if contact.id in bucket.nodes or len(bucket) < self.ksize:
+                bucket.add_node(contact)
+                return True
+            if not (bucket.has_in_range(self.node) or bucket.depth() % 5 != 0):
+                bucket.add_node(contact)  # remembered as a replacement
+                return False
+            self.split_bucket(self.buckets.index(bucket))
+
+    def add_contact(self, node: Contact) -> None:
+        """Take a contact in (the base class's name for it; without its ping into the blue)."""
+        self.add(node)
+
+    def find_neighbors(
+        self, node: Contact, k: int | None = None, exclude: Contact | None = None
+    ) -> list[Contact]:
+        """Return the nearest contacts (the base class's name for `nearest`)."""
+        found = self.nearest(node.id, (k or self.ksize) + 1)
+        return [c for c in found if c.id != node.id and (exclude is None or c.id != exclude.id)][
+            : k or self.ksize
+        ]
+
+    @staticmethod
+    def _crowded(bucket: KBucket, contact: Contact) -> bool:
+        network = prefix(contact.endpoint.host)
+        if network is None or contact.id in bucket.nodes:
+            return False
+        return sum(prefix(c.endpoint.host) == network for c in bucket.nodes.values()) >= MAX_PER_PREFIX
