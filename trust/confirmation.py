@@ -8,7 +8,7 @@ from .protocol.statement import statement as _statement
 
 __all__ = ["PURPOSE", "Role", "SignatureRefused", "sign", "statement", "verify"]
 
-PURPOSE = b"freecall confirmation 1"
+PURPOSE = b"freecall-confirmation-1"
 SESSION_HASH_BYTES = 32
 
 Role = Literal["caller", "callee"]

@@ -4,6 +4,7 @@ from typing import get_args
 
 import pytest
 
+from media.protocol import transcript
 from trust.confirmation import Role, SignatureRefused, sign, statement, verify
 from trust.keyring import Keyring
 
@@ -48,8 +49,13 @@ async def test_a_key_that_is_no_key_is_refused(mallory: Keyring) -> None:
 
 
 def test_the_statement_is_what_the_document_says() -> None:
-    parts = [b"freecall confirmation 1", b"caller", HASH]
+    parts = [b"freecall-confirmation-1", b"caller", HASH]
     assert statement("caller", HASH) == b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+
+
+def test_media_asks_to_have_the_same_bytes_signed() -> None:
+    for role in get_args(Role):
+        assert transcript.statement(role, HASH) == statement(role, HASH)
 
 
 def test_our_own_mistakes_are_loud() -> None:

@@ -123,7 +123,7 @@ def test_a_field_out_of_range_is_refused(fields: dict[str, object]) -> None:
 
 def test_the_statement_is_what_the_document_says() -> None:
     parts = [
-        b"freecall delegation 1",
+        b"freecall-delegation-1",
         URI.encode(),
         NODE,
         (7).to_bytes(8, "big"),

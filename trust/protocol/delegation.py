@@ -9,7 +9,7 @@ from .errors import BadUri, DelegationRefused
 from .statement import statement
 from .uris import FINGERPRINT_BYTES, MeshUri, fingerprint_bytes
 
-PURPOSE = b"freecall delegation 1"
+PURPOSE = b"freecall-delegation-1"
 VERSION = 1
 MAX_BYTES = 800
 NODE_PUBLIC_KEY_BYTES = 32
