@@ -46,7 +46,8 @@ def _decode_table(name: str) -> tuple[int, ...]:
 @cache
 def _encode_table(name: str) -> dict[int, int]:
     """Map each sample to the byte whose value is nearest (the smaller magnitude of two as near)."""
-    levels = sorted(((value, byte) for byte, value in enumerate(_decode_table(name))), key=lambda v: v[0])
+    # PCMU has two zeros; the later one in the table is the positive, the silence of phones.
+    levels = sorted({value: byte for byte, value in enumerate(_decode_table(name))}.items())
     table, at = {}, 0
     for sample in range(-32_768, 32_768):
         while at + 1 < len(levels) and _is_nearer(levels[at + 1][0], levels[at][0], sample):

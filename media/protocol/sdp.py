@@ -82,7 +82,7 @@ class SessionDescription:
         starts = [at for at, line in enumerate(lines) if line.startswith("m=")]
         if len(starts) > MAX_SECTIONS:
             raise MediaRefused("The media description has too many sections")
-        ends = [*starts[1:], len(lines)]
+        ends = [*starts[1:], len(lines)][: len(starts)]
         session = tuple(lines[: starts[0]] if starts else lines)
         if [line[:2] for line in session[:3]] != ["v=", "o=", "s="] or session[0] != "v=0":
             raise MediaRefused("The media description does not start as it should", status=400)
