@@ -5,22 +5,27 @@ import logging
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from overlay.errors import OverlayError
-from overlay.protocol.nodeid import node_id_of
-from sipgate.ports import IncomingCaller, LocalUser, Peer, Refusal
-from trust.confirmation import SignatureRefused
+from sipgate.ports import IncomingCaller, LocalUser, Peer, Refusal, Trust
 from trust.delegation import DelegationRefused, SignedDelegation, check
-from trust.keyring import BadKey, BadSignature, Keyring
+from trust.keyring import BadKey, Verifier
 from trust.pins import Pins, TrustState
+from trust.uris import self_certifying_uri
 
+from .errors import NotAMeshUri
 from .evidence import ClaimEvidence, Evidence, EvidenceGatherer
 from .mesh_uri import canonical, user_of
-from .errors import NotAMeshUri
 
 logger = logging.getLogger(__name__)
 
-SELF = "self"
+SELF: Final = "self"
+TRUST: dict[TrustState, Trust] = {
+    TrustState.NEW: "new",
+    TrustState.PINNED: "pinned",
+    TrustState.VERIFIED: "verified",
+}
 MAX_REMEMBERED_KEYS = 1000
 
 
@@ -83,7 +88,9 @@ class MeshDirectory:
             evidence = await self._gatherer.gather(name)
         except OverlayError as error:
             logger.info("a name could not be looked up: %s", error)
-            raise Refusal(503, "This node is cut off from the mesh: nobody can be asked for names.") from error
+            raise Refusal(
+                503, "This node is cut off from the mesh: nobody can be asked for names."
+            ) from error
         return self._peer(evidence, choose(evidence))
 
     def _peer(self, evidence: Evidence, claim: ClaimEvidence) -> Peer:
@@ -95,7 +102,7 @@ class MeshDirectory:
         return Peer(
             uri=evidence.uri,
             display_name=name,
-            trust=claim.trust.value,
+            trust=TRUST[claim.trust],
             fingerprint=claim.fingerprint,
             node_public_key=claim.node_public_key,
             known=claim.trust in (TrustState.PINNED, TrustState.VERIFIED),
@@ -138,22 +145,19 @@ def choose(evidence: Evidence) -> ClaimEvidence:
         raise Refusal(
             300,
             f"{len(people)} people call themselves {name}. Choose one by the long address.",
-            alternatives=tuple(long_address(name, fingerprint) for fingerprint in sorted(people)),
+            alternatives=tuple(self_certifying_uri(name, fingerprint) for fingerprint in sorted(people)),
         )
     return max(evidence.believable, key=lambda claim: (bool(claim.endpoints), claim.serial))
-
-
-def long_address(name: str, fingerprint: str) -> str:
-    """Return the self-certifying URI of a key's owner."""
-    return self_certifying_uri(name, fingerprint)
 
 
 class MeshAdmission:
     """Answers the gateway's `Admission` port: may this caller, with this key, ring our user?"""
 
-    def __init__(self, me: Self, keyring: Keyring, pins: Pins, keys: PeerKeys, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, me: Self, verifier: Verifier, pins: Pins, keys: PeerKeys, clock: Callable[[], float]
+    ) -> None:
         self._me = me
-        self._keyring = keyring
+        self._verifier = verifier
         self._pins = pins
         self._keys = keys
         self._clock = clock
@@ -168,7 +172,7 @@ class MeshAdmission:
             uri = canonical(caller.uri)
             signed = SignedDelegation.parse(caller.delegation)
             await check(
-                self._keyring,
+                self._verifier,
                 signed,
                 caller.openpgp_key,
                 now=self._clock(),
@@ -179,12 +183,12 @@ class MeshAdmission:
             raise Refusal(403, f"The caller could not show who they are: {error}") from error
         name = user_of(uri)
         if signed.fingerprint == self._me.fingerprint:
-            trust = SELF
+            trust: Trust = SELF
         else:
             state = self._pins.state_of(uri, signed.fingerprint)
             if state is TrustState.CONFLICT:
                 raise Refusal(403, f"{name} has another key here than before: the call was refused.")
-            trust = state.value
+            trust = TRUST[state]
         self._keys.remember(signed.fingerprint, caller.openpgp_key)
         return Peer(
             uri=uri,
@@ -192,7 +196,7 @@ class MeshAdmission:
             trust=trust,
             fingerprint=signed.fingerprint,
             node_public_key=caller.node_public_key,
-            known=trust != TrustState.NEW.value,
+            known=trust != "new",
         )
 
 

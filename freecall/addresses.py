@@ -20,7 +20,9 @@ def split_host_port(text: str) -> tuple[str, int]:
     """
     match = _HOST_PORT.fullmatch(text.strip())
     if match is None or int(match[3]) > 65535:
-        raise ConfigError(f"{text!r} is no address. Write HOST:PORT, such as 192.0.2.1:7350 or [2001:db8::1]:7350.")
+        raise ConfigError(
+            f"{text!r} is no address. Write HOST:PORT, such as 192.0.2.1:7350 or [2001:db8::1]:7350."
+        )
     return match[1] or match[2], int(match[3])
 
 
@@ -36,7 +38,7 @@ async def resolve_host(text: str) -> list[Endpoint]:
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
     except OSError as error:
         raise ConfigError(f"{host} is not known here: {error.strerror or error}.") from error
-    return [Endpoint(address[4][0], address[4][1]) for address in found]
+    return [Endpoint(str(address[4][0]), port) for address in found]
 
 
 async def resolve_all(texts: Iterable[str]) -> tuple[list[Endpoint], list[str]]:

@@ -18,7 +18,9 @@ ADDRESS_CHECK_SECONDS = 5.0
 class Announcer:
     """Publishes who and where this node is, for as long as it runs."""
 
-    def __init__(self, identity: Identity, overlay: Overlay, listening: Sequence[Endpoint], log: EventLog) -> None:
+    def __init__(
+        self, identity: Identity, overlay: Overlay, listening: Sequence[Endpoint], log: EventLog
+    ) -> None:
         self._identity = identity
         self._overlay = overlay
         self._listening = listening
@@ -27,10 +29,7 @@ class Announcer:
     async def run(self) -> None:
         """Publish at once, join, publish to those found, then watch the machine's addresses until cancelled."""
         addresses = self.addresses()
-        contacts = await self._overlay.join()
-        if contacts:
-            self._log.emit("joined", contacts=contacts)
-        else:
+        if not await self._overlay.join():
             self._log.emit("isolated")
         claim = await self._claim()
         async with asyncio.TaskGroup() as group:

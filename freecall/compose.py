@@ -2,10 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
+from overlay.addresses import reachable_endpoints
 from overlay.overlay import Overlay
 from overlay.protocol.endpoint import Endpoint
 from sipgate.gateway import Gateway
@@ -23,21 +25,22 @@ from .events import EventLog
 from .evidence import EvidenceGatherer
 from .identity import Identity, open_identity
 from .listen import free_port, hosts_of
-from .mesh_media import MeshMedia, warm_up
+from .mesh_media import MediaService, MeshMedia, warm_up
 from .mesh_uri import DOMAIN, canonical
-from .news import gateway_news, overlay_news
+from .news import GatewayNews, tell_overlay_news
 from .node import Node
 from .provisioning import SipAccount, write_provisioning
 from .store import DataDirectory
-from .supervise import Supervisor
+from .supervise import Supervisor, guarded
 
-ALL_ADDRESSES = ("0.0.0.0", "::")  # noqa: S104 - a node is there to be reached
+ALL_ADDRESSES = ("0.0.0.0", "::")
 ECHO = canonical("echo")
+LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 def wall_clock() -> float:
     """Return Unix time: for delegations, pins and events. Everything that waits uses the loop's clock."""
-    return time.time()  # noqa: TID251 - the composition root passes it to all who need it
+    return time.time()
 
 
 @dataclass(frozen=True)
@@ -85,27 +88,20 @@ async def open_node(config: Config, data: DataDirectory, log: EventLog) -> Async
         stack.push_async_callback(identity.keyring.aclose)
         group = await stack.enter_async_context(asyncio.TaskGroup())
         supervisor = Supervisor(group)
-        overlay = await stack.enter_async_context(_overlay(config, data, identity, ports, bootstrap, log))
-        keys = PeerKeys()
-        me = _self(config, identity)
-        gatherer = EvidenceGatherer(overlay, identity.keyring, pins, wall_clock)
-        directory = MeshDirectory(me, gatherer, keys, lambda: _own_endpoints(ports))
-        admission = MeshAdmission(me, identity.keyring, pins, keys, wall_clock)
-        news = gateway_news(log)
-        media = MeshMedia(me, identity.keyring, pins, keys, log, news.call_of, wall_clock, supervisor)
-        gateway = await stack.enter_async_context(
-            Gateway(
-                node_key=identity.node_key.private_key,
-                accounts=OneUser(me.user, identity.uris),
-                directory=directory,
-                admission=admission,
-                media=media,
-                services=_services(config, identity),
-                on_event=news,
-                domain=DOMAIN,
-                limits=Limits(ring_timeout=float(config.calls.ring_seconds)),
-                supervise=supervise,
+        overlay = await stack.enter_async_context(
+            Overlay(
+                identity.node_key,
+                listen=ports.mesh_endpoints(),
+                bootstrap=bootstrap,
+                peers=data.file("peers"),
+                sequence=data.file("sequence"),
+                lan=config.node.lan,
+                on_event=lambda event: tell_overlay_news(log, event),
             )
+        )
+        gatherer = EvidenceGatherer(overlay, identity.keyring, pins, wall_clock)
+        gateway = await stack.enter_async_context(
+            _gateway(config, identity, ports, pins, gatherer, log, supervisor)
         )
         for host in ports.mesh_hosts:
             await gateway.listen_mesh(host, ports.mesh)
@@ -126,3 +122,79 @@ async def open_node(config: Config, data: DataDirectory, log: EventLog) -> Async
         finally:
             for task in tasks:
                 task.cancel()
+
+
+def _gateway(
+    config: Config,
+    identity: Identity,
+    ports: Ports,
+    pins: Pins,
+    gatherer: EvidenceGatherer,
+    log: EventLog,
+    supervisor: Supervisor,
+) -> Gateway:
+    """Return the gateway with its ports answered."""
+    user = LocalUser(
+        uri=identity.uri,
+        username=identity.name,
+        display_name=identity.name,
+        openpgp_key=identity.public_key,
+        delegation=bytes(identity.delegation),
+        secret=identity.sip_secret,
+        algorithms=config.phones.algorithms,
+    )
+    keyring, keys, news = identity.keyring, PeerKeys(), GatewayNews(log)
+    me = Self(user, keyring.fingerprint, identity.node_key.public_key, services=frozenset({ECHO}))
+    media = MeshMedia(me, keyring, pins, keys, log, news.call_of, wall_clock, supervisor)
+    return Gateway(
+        node_key=identity.node_key.private_key,
+        accounts=OneUser(user, identity.uris),
+        directory=MeshDirectory(me, gatherer, keys, lambda: _own_endpoints(ports)),
+        admission=MeshAdmission(me, keyring, pins, keys, wall_clock),
+        media=media,
+        services=_services(config, identity),
+        on_event=news,
+        domain=DOMAIN,
+        limits=Limits(ring_timeout=float(config.calls.ring_seconds)),
+        supervise=guarded,
+        wall_clock=wall_clock,
+    )
+
+
+def _services(config: Config, identity: Identity) -> dict[str, Callable[[], Service]]:
+    answering = {ECHO, *(identity.uris if config.calls.answer_with == "echo" else ())}
+    return dict.fromkeys(answering, _echo)
+
+
+def _echo() -> Service:
+    from media.softphone import EchoPhone
+
+    return MediaService(EchoPhone())
+
+
+def _own_endpoints(ports: Ports) -> tuple[tuple[str, int], ...]:
+    """Return where this node reaches itself: for calls to echo@mesh."""
+    return tuple((LOOPBACK_OF.get(host, host), ports.mesh) for host in ports.mesh_hosts)
+
+
+def _ready(identity: Identity, ports: Ports, data: DataDirectory, control: str) -> dict[str, Any]:
+    account = SipAccount(
+        address=str(Endpoint(ports.sip_host, ports.sip)),
+        username=identity.name,
+        domain=DOMAIN,
+        secret=identity.sip_secret,
+    )
+    return {
+        "version": __version__,
+        "name": identity.name,
+        "uri": identity.uri,
+        "self_certifying_uri": identity.long_uri,
+        "fingerprint": identity.keyring.fingerprint,
+        "node_id": identity.node_key.node_id.hex(),
+        "node_public_key": identity.node_key.public_key.hex(),
+        "mesh": [str(endpoint) for endpoint in reachable_endpoints(ports.mesh_endpoints())],
+        "sip": {**asdict(account), "transports": ["udp", "tcp"]},
+        "control": control,
+        "data": str(data.path),
+        "provisioning": write_provisioning(data, account),
+    }

@@ -134,7 +134,9 @@ def _read_tables(path: Path, tables: Mapping[str, Any]) -> Config:
     known = {f.name for f in fields(Config)}
     for table, values in tables.items():
         if table not in known:
-            raise ConfigError(f"{path}: [{table}] is no table of this file. Tables: {', '.join(sorted(known))}.")
+            raise ConfigError(
+                f"{path}: [{table}] is no table of this file. Tables: {', '.join(sorted(known))}."
+            )
         if not isinstance(values, dict):
             raise ConfigError(f"{path}: {table} must be a table, written as [{table}].")
         section = getattr(config, table)
@@ -156,13 +158,17 @@ def _read_table(path: Path, table: str, section: Any, values: Mapping[str, Any])
 def _check_value(where: str, key: str, value: Any, default: Any) -> Any:
     if isinstance(default, tuple):
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise ConfigError(f"{where} must be a list of strings, such as {list(default) or ['one', 'two']}.")
+            raise ConfigError(
+                f"{where} must be a list of strings, such as {list(default) or ['one', 'two']}."
+            )
         return tuple(value)
     if type(value) is not type(default):
         words = {bool: "true or false", int: "a whole number", str: "a string in quotes"}
         raise ConfigError(f"{where} must be {words[type(default)]}, not {value!r}.")
     if key in CHOICES and value not in CHOICES[key]:
-        raise ConfigError(f"{where} must be one of {', '.join(repr(c) for c in CHOICES[key])}, not {value!r}.")
+        raise ConfigError(
+            f"{where} must be one of {', '.join(repr(c) for c in CHOICES[key])}, not {value!r}."
+        )
     if isinstance(value, int) and not isinstance(value, bool) and not 1 <= value <= 3600:
         raise ConfigError(f"{where} must lie between 1 and 3600, not {value}.")
     return value

@@ -26,7 +26,7 @@ async def run_node(config: Config, data: Path, *, as_json: bool) -> None:
     loop = asyncio.get_running_loop()
     for number in STOP_SIGNALS:
         loop.add_signal_handler(number, stop.set)
-    log = EventLog(time.time)  # noqa: TID251 - the one clock for the user's own eyes
+    log = EventLog(time.time)
     log.print_with(print_json if as_json else Narrator(say))
     try:
         with DataDirectory(data) as directory:

@@ -59,7 +59,7 @@ class EventLog:
         self._subscriptions: set[Subscription] = set()
         self._printers: list[Callable[[Event], None]] = []
 
-    def emit(self, name: str, **fields: Any) -> None:
+    def emit(self, name: str, /, **fields: Any) -> None:
         """Tell everybody that ``name`` happened now."""
         event = Event(name, self._clock(), fields)
         for printer in self._printers:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from overlay.overlay import FoundClaim, Overlay
-from overlay.protocol.nodeid import node_id_of
 from overlay.protocol.endpoint import Endpoint
+from overlay.protocol.nodeid import node_id_of
 from trust.delegation import DelegationRefused, SignedDelegation, check
 from trust.keyring import BadKey, Verifier
 from trust.pins import Pins, TrustState
@@ -112,7 +112,9 @@ class EvidenceGatherer:
         pin = self._pins.get(uri)
         return Evidence(
             uri=uri,
-            claims=tuple(sorted((task.result() for task in judged), key=lambda c: (not c.is_believable, c.fingerprint))),
+            claims=tuple(
+                sorted((task.result() for task in judged), key=lambda c: (not c.is_believable, c.fingerprint))
+            ),
             pinned_fingerprint=pin.fingerprint if pin else None,
             asked=resolution.asked,
             elapsed_ms=resolution.elapsed_ms,
@@ -144,7 +146,9 @@ class EvidenceGatherer:
             return pin.key
         return await self._overlay.fetch_blob(blob)
 
-    async def _check(self, uri: str, found: FoundClaim, fingerprint: str, key: bytes | None) -> tuple[int, str | None]:
+    async def _check(
+        self, uri: str, found: FoundClaim, fingerprint: str, key: bytes | None
+    ) -> tuple[int, str | None]:
         claim = found.claim
         if found.node_public_key != claim.node_public_key:
             return 0, "The claim was published by another node than the one it names."

@@ -3,10 +3,11 @@
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from overlay.identity import NodeKey
 from trust.delegation import Delegation, DelegationRefused, SignedDelegation, delegate
-from trust.keyring import Keyring, open_keyring
+from trust.keyring import Backend, Keyring, open_keyring
 from trust.uris import self_certifying_uri
 
 from .config import Config
@@ -95,7 +96,7 @@ async def open_identity(data: DataDirectory, config: Config, *, now: float) -> I
     name = user_name(data, config.node.name)
     uri = canonical(name)
     key = node_key(data)
-    backend = config.node.openpgp
+    backend = cast(Backend, config.node.openpgp)  # checked when the configuration was read
     keyring = await open_keyring(data.path, f"{name} <{uri}>", backend=backend)
     return Identity(
         name=name,
@@ -129,7 +130,9 @@ async def _delegation(
                 return kept
     fresh = await delegate(
         keyring,
-        Delegation(uri=uri, node_public_key=node_public_key, serial=serial, not_after=int(now) + DELEGATION_SECONDS),
+        Delegation(
+            uri=uri, node_public_key=node_public_key, serial=serial, not_after=int(now) + DELEGATION_SECONDS
+        ),
     )
     store.save(bytes(fresh))
     return fresh

@@ -27,6 +27,7 @@ from .supervise import Supervisor
 if TYPE_CHECKING:
     from media.call_media import CallMedia
     from media.events import MediaEvent, Secured
+    from media.softphone import EchoPhone, WavPhone
 
 DISCARD_PORT = 9
 
@@ -87,13 +88,18 @@ class MeshMedia:
             MediaRefused: the peer's key is not at hand, so its confirmation could not be checked.
         """
         await warm_up()
-        from media.call_media import CallMedia, Parties  # noqa: PLC0415 - heavy: loaded after the start
+        from media.call_media import CallMedia, Parties
 
         peer = context.peer
         key = self._keys.get(peer.fingerprint)
         if key is None:
-            raise gateway_ports.MediaRefused(488, f"The key of {peer.display_name} is not known: the call cannot be verified.")
-        own, other = (self._me.fingerprint, self._me.node_public_key), (peer.fingerprint, peer.node_public_key)
+            raise gateway_ports.MediaRefused(
+                488, f"The key of {peer.display_name} is not known: the call cannot be verified."
+            )
+        own, other = (
+            (self._me.fingerprint, self._me.node_public_key),
+            (peer.fingerprint, peer.node_public_key),
+        )
         caller, callee = (own, other) if context.role == "caller" else (other, own)
         media = CallMedia(
             role=context.role,
@@ -117,7 +123,7 @@ class MeshMedia:
         return GatewayCallMedia(media)
 
     def _tell(self, context: MediaContext, key: bytes, event: MediaEvent) -> None:
-        from media.events import MediaConnected, Secured  # noqa: PLC0415 - loaded with media
+        from media.events import MediaConnected, Secured
 
         call = self._call_of(context.call_id, context.role)
         if isinstance(event, MediaConnected):
@@ -192,9 +198,35 @@ class GatewayCallMedia:
         await self._media.aclose()
 
 
+class MediaService:
+    """A softphone of the media package as the gateway's `Service`."""
+
+    def __init__(self, phone: EchoPhone | WavPhone) -> None:
+        self._phone = phone
+
+    async def offer(self) -> bytes:
+        """Return the offer of a call that the softphone places."""
+        with _refusals():
+            return await self._phone.offer()
+
+    async def answer(self, offer: bytes) -> bytes:
+        """Return the softphone's answer."""
+        with _refusals():
+            return await self._phone.answer(offer)
+
+    async def answered(self, answer: bytes) -> None:
+        """Take the answer to its offer."""
+        with _refusals():
+            await self._phone.answered(answer)
+
+    async def aclose(self) -> None:
+        """Free its sockets, and write its recording."""
+        await self._phone.aclose()
+
+
 @contextmanager
 def _refusals() -> Iterator[None]:
-    from media.errors import MediaRefused  # noqa: PLC0415 - loaded with media
+    from media.errors import MediaRefused
 
     try:
         yield

@@ -8,7 +8,9 @@ from .errors import NotAMeshUri
 DOMAIN = "mesh"
 MAX_USER = 64
 
-_MESH_URI = re.compile(rf"(?:sips?:)?([a-z0-9][a-z0-9._+-]{{0,{MAX_USER - 1}}})@((?:[a-z2-7]{{32}}\.)?{DOMAIN})", re.ASCII)
+_MESH_URI = re.compile(
+    rf"(?:sips?:)?([a-z0-9][a-z0-9._+-]{{0,{MAX_USER - 1}}})@((?:[a-z2-7]{{32}}\.)?{DOMAIN})", re.ASCII
+)
 
 
 def canonical(text: str) -> str:

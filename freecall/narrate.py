@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from .events import Event
-from .mesh_uri import user_of
 
 TRUST_WORDS = {
     "new": "new person",
@@ -19,7 +18,7 @@ TRUST_WORDS = {
 
 def print_json(event: Event) -> None:
     """Print the event as one JSON line."""
-    print(event.json(), flush=True)  # noqa: T201 - this is the program's output
+    print(event.json(), flush=True)
 
 
 class Narrator:
@@ -143,7 +142,9 @@ def as_text(evidence: dict[str, Any]) -> str:
     lines = []
     for claim in evidence["claims"]:
         trust = TRUST_WORDS.get(claim["trust"], claim["trust"])
-        believed = "vouches for this node" if claim["verified_delegation"] else f"NOT BELIEVED: {claim['problem']}"
+        believed = (
+            "vouches for this node" if claim["verified_delegation"] else f"NOT BELIEVED: {claim['problem']}"
+        )
         lines += [
             f"{name}: {trust}",
             f"  key         {spaced(claim['fingerprint'])}  ({believed})",

@@ -3,6 +3,7 @@
 import re
 from dataclasses import asdict
 
+from overlay.events import Joined, OverlayEvent
 from sipgate.events import CallEnded, CallRefused, CallStarted, GatewayEvent
 
 from .events import EventLog
@@ -42,3 +43,11 @@ class GatewayNews:
             if started.call_id == call_id and started.direction == direction:
                 return call
         return call_id
+
+
+def tell_overlay_news(log: EventLog, event: OverlayEvent) -> None:
+    """Emit what the overlay reports."""
+    if isinstance(event, Joined):
+        log.emit("joined", contacts=event.contacts)
+    else:
+        log.emit("isolated")

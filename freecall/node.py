@@ -11,6 +11,7 @@ from .errors import FreeCallError
 from .events import EventLog
 from .evidence import EvidenceGatherer
 from .identity import Identity
+from .mesh_media import MediaService
 from .mesh_uri import canonical
 from .placed_call import Order, Outcome, follow
 
@@ -18,7 +19,9 @@ from .placed_call import Order, Outcome, follow
 class Node:
     """What a person can ask of their node. Satisfies the port of `control.server`."""
 
-    def __init__(self, identity: Identity, gateway: Gateway, gatherer: EvidenceGatherer, log: EventLog) -> None:
+    def __init__(
+        self, identity: Identity, gateway: Gateway, gatherer: EvidenceGatherer, log: EventLog
+    ) -> None:
         self.log = log
         self.ready: dict[str, Any] = {}
         self._identity = identity
@@ -48,14 +51,14 @@ class Node:
         Raises:
             FreeCallError: the order is wrong.
         """
-        from media.softphone import WavPhone  # noqa: PLC0415 - heavy: loaded after the start
+        from media.softphone import WavPhone
 
         parsed = Order.parse(order)
         phone = WavPhone(play=parsed.play, record=parsed.record)
         outcome = Outcome(parsed.uri)
         with self.log.subscribe() as events:
             started = asyncio.get_running_loop().time()
-            call = await self._gateway.place_call(self._identity.uri, parsed.uri, phone)
+            call = await self._gateway.place_call(self._identity.uri, parsed.uri, MediaService(phone))
             try:
                 async for event in follow(parsed, call, events, started, outcome):
                     yield {"event": event.name, "at": event.at, **event.fields}

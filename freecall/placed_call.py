@@ -37,7 +37,11 @@ class Order:
             raise FreeCallError("Say whom to call: uri is missing.")
         seconds = raw.get("seconds")
         seconds = DEFAULT_SECONDS if seconds is None else seconds
-        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds <= MAX_SECONDS:
+        if (
+            isinstance(seconds, bool)
+            or not isinstance(seconds, int | float)
+            or not 0 < seconds <= MAX_SECONDS
+        ):
             raise FreeCallError(f"seconds must lie between 0 and {MAX_SECONDS:.0f}.")
         return cls(canonical(uri), _path(raw, "play"), _path(raw, "record"), float(seconds))
 
@@ -58,7 +62,7 @@ class RunningCall(Protocol):
     def id(self) -> str:
         """The short id that events carry."""
 
-    async def hang_up(self, reason: str = ...) -> None:
+    async def hang_up(self, reason: str) -> None:
         """End the call."""
 
 
@@ -152,7 +156,7 @@ async def follow(
                 event = await events.next()
         except TimeoutError:
             deadline = None
-            await call.hang_up()
+            await call.hang_up("the time is over")
             continue
         if event.fields.get("call") != call.id:
             continue

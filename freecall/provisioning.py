@@ -47,7 +47,10 @@ def linphone(account: SipAccount) -> str:
     }
     sections = "\n".join(
         f'  <section name="{name}">\n'
-        + "\n".join(f'    <entry name="{key}" overwrite="true">{escape(value)}</entry>' for key, value in values.items())
+        + "\n".join(
+            f'    <entry name="{key}" overwrite="true">{escape(value)}</entry>'
+            for key, value in values.items()
+        )
         + "\n  </section>"
         for name, values in entries.items()
     )

@@ -23,3 +23,8 @@ class Supervisor:
             await job
         except Exception:
             logger.exception("%s failed", name)
+
+
+def guarded(group: asyncio.TaskGroup, job: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+    """Start ``job`` in ``group``; its failure is logged and ends nothing else."""
+    return Supervisor(group).start(job, name=name)

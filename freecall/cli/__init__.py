@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from .. import __version__
+from freecall import __version__
 
 USAGE_ERROR = 2
 
@@ -25,12 +25,12 @@ def parser(name: str, description: str) -> argparse.ArgumentParser:
 
 def say(text: str) -> None:
     """Print a line of the command's result."""
-    print(text, flush=True)  # noqa: T201 - the program's output
+    print(text, flush=True)
 
 
 def complain(text: str) -> None:
     """Print a line about what went wrong."""
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 - the program's output
+    print(text, file=sys.stderr, flush=True)
 
 
 def give_up(text: str, status: int) -> NoReturn:

@@ -4,12 +4,13 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from ..config import default_data_directory
-from ..control.client import ControlClient, NodeNotRunning, NodeRefused
-from ..errors import FreeCallError
-from ..events import Event
-from ..mesh_uri import canonical
-from ..narrate import Narrator, dumps
+from freecall.config import default_data_directory
+from freecall.control.client import ControlClient, NodeNotRunning, NodeRefused
+from freecall.errors import FreeCallError
+from freecall.events import Event
+from freecall.mesh_uri import canonical
+from freecall.narrate import Narrator, dumps
+
 from . import USAGE_ERROR, complain, give_up, parser, say
 
 NOT_SECURED, NO_NODE = 1, 3
@@ -48,7 +49,9 @@ def _arguments() -> argparse.Namespace:
     command.add_argument("uri", metavar="URI", help="whom to call, such as echo@mesh")
     command.add_argument("--play", metavar="WAV", type=Path, help="play this file (default: a quiet tone)")
     command.add_argument("--record", metavar="WAV", type=Path, help="record what the other side says")
-    command.add_argument("--seconds", metavar="N", type=float, help="how long to talk once the call is secured (default 5)")
+    command.add_argument(
+        "--seconds", metavar="N", type=float, help="how long to talk once the call is secured (default 5)"
+    )
     command.add_argument("--json", action="store_true", help="print one JSON object at the end")
     return command.parse_args()
 

@@ -7,11 +7,12 @@ import argparse
 from typing import Any
 from urllib.parse import urlencode
 
-from ..config import default_data_directory
-from ..control.client import ControlClient, NodeNotRunning, NodeRefused
-from ..errors import FreeCallError
-from ..mesh_uri import canonical
-from ..narrate import as_text, dumps
+from freecall.config import default_data_directory
+from freecall.control.client import ControlClient, NodeNotRunning, NodeRefused
+from freecall.errors import FreeCallError
+from freecall.mesh_uri import canonical
+from freecall.narrate import as_text, dumps
+
 from . import USAGE_ERROR, complain, give_up, parser, say
 
 FOUND, NOT_FOUND, NOBODY_TO_ASK, CONFLICT = 0, 1, 3, 4
@@ -63,7 +64,7 @@ def _evidence(uri: str, arguments: argparse.Namespace) -> dict[str, Any]:
     try:
         return ControlClient(data).request("GET", "/v1/lookup?" + urlencode({"uri": uri}))
     except NodeNotRunning:
-        from ..client_lookup import lookup_as_client  # noqa: PLC0415 - the overlay is needed only without a node
+        from freecall.client_lookup import lookup_as_client
 
         if not arguments.json:
             complain("No node runs here: asking the mesh as a guest.")

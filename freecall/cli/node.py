@@ -3,12 +3,14 @@
 import argparse
 import asyncio
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from ..config import TEMPLATE, Config, default_data_directory, load_config
-from ..errors import FreeCallError
-from ..logs import configure_logging
+from freecall.config import TEMPLATE, Config, default_data_directory, load_config
+from freecall.errors import FreeCallError
+from freecall.logs import configure_logging
+
 from . import USAGE_ERROR, complain, give_up, parser, say
 
 
@@ -30,14 +32,15 @@ def main() -> None:
 
 
 def _run(config: Config, data: Path, *, as_json: bool) -> None:
-    from ..daemon import run_node  # noqa: PLC0415 - `--help` and a wrong file answer before the node is loaded
+    from freecall.daemon import run_node
 
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
     try:
-        import uvloop  # noqa: PLC0415 - halves the cost of media; absent on Windows
+        import uvloop
 
         loop_factory = uvloop.new_event_loop
     except ImportError:
-        loop_factory = asyncio.new_event_loop
+        pass
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         try:
             runner.run(run_node(config, data, as_json=as_json))
@@ -57,15 +60,29 @@ def _arguments() -> argparse.Namespace:
     command = parser("fc-node", "Run a Free Call node: your phone's way onto the mesh.")
     command.add_argument("--name", metavar="NAME", help="your name on the mesh (default: the login name)")
     command.add_argument(
-        "--bootstrap", metavar="HOST:PORT", action="append", default=[], help="a node to join through (repeatable)"
+        "--bootstrap",
+        metavar="HOST:PORT",
+        action="append",
+        default=[],
+        help="a node to join through (repeatable)",
     )
     command.add_argument("--listen", metavar="HOST:PORT", help="mesh address: UDP and TCP, same number")
-    command.add_argument("--sip", metavar="HOST:PORT", help="where phones register (default 127.0.0.1:5060 or next free)")
-    command.add_argument("--sip-secret-file", metavar="FILE", help="the phones' password is this file's first line")
+    command.add_argument(
+        "--sip", metavar="HOST:PORT", help="where phones register (default 127.0.0.1:5060 or next free)"
+    )
+    command.add_argument(
+        "--sip-secret-file", metavar="FILE", help="the phones' password is this file's first line"
+    )
     command.add_argument("--no-lan", action="store_true", help="do not look for nodes on the LAN")
-    command.add_argument("--answer-with", choices=["echo"], help="answer your calls with a service, for test nodes")
-    command.add_argument("--config", metavar="FILE", type=Path, help="configuration (default: config.toml in the data folder)")
-    command.add_argument("--write-config", action="store_true", help="write a commented configuration file and stop")
+    command.add_argument(
+        "--answer-with", choices=["echo"], help="answer your calls with a service, for test nodes"
+    )
+    command.add_argument(
+        "--config", metavar="FILE", type=Path, help="configuration (default: config.toml in the data folder)"
+    )
+    command.add_argument(
+        "--write-config", action="store_true", help="write a commented configuration file and stop"
+    )
     command.add_argument("--json", action="store_true", help="print each event as one JSON line")
     return command.parse_args()
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..errors import FreeCallError
+from freecall.errors import FreeCallError
+
 from . import socket_path
 
 
@@ -64,7 +65,12 @@ class ControlClient:
         try:
             connection.request(method, path, payload, {"Content-Type": "application/json"})
             response = connection.getresponse()
-        except (FileNotFoundError, ConnectionRefusedError, ConnectionResetError, http.client.RemoteDisconnected):
+        except (
+            FileNotFoundError,
+            ConnectionRefusedError,
+            ConnectionResetError,
+            http.client.RemoteDisconnected,
+        ):
             raise NodeNotRunning(self._data) from None
         if response.status >= 400:
             raise NodeRefused(response.status, _sentence(response))

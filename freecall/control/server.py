@@ -11,10 +11,10 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
+from freecall.errors import FreeCallError
+from freecall.events import Event, EventLog
 from sipgate.ports import Refusal
 
-from ..errors import FreeCallError
-from ..events import Event, EventLog
 from . import socket_path
 
 logger = logging.getLogger(__name__)
@@ -75,7 +75,9 @@ def _make_private_folder(folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     status = folder.lstat()
     if status.st_uid != os.getuid() or stat.S_ISLNK(status.st_mode):
-        raise FreeCallError(f"{folder} belongs to somebody else: remove it, or choose a shorter --data directory.")
+        raise FreeCallError(
+            f"{folder} belongs to somebody else: remove it, or choose a shorter --data directory."
+        )
 
 
 @web.middleware

@@ -1,0 +1,54 @@
+"""A lookup without a node: join the DHT for a moment as a client, ask, leave."""
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any
+
+from overlay.errors import OverlayError
+from overlay.identity import NodeKey
+from overlay.overlay import Overlay
+from overlay.protocol.endpoint import Endpoint
+from trust.openpgp import KeyVerifier
+from trust.pins import Pins
+
+from .addresses import resolve_all
+from .evidence import EvidenceGatherer
+from .store import FileStore
+
+ANY_PORT = (Endpoint("0.0.0.0", 0), Endpoint("::", 0))
+
+
+def lookup_as_client(uri: str, data: Path, bootstrap: list[str]) -> dict[str, Any] | None:
+    """Return the evidence for ``uri``, or None when no other node answers.
+
+    Raises:
+        ConfigError: a bootstrap address is malformed.
+    """
+    return asyncio.run(_lookup(uri, data, bootstrap))
+
+
+async def _lookup(uri: str, data: Path, bootstrap: list[str]) -> dict[str, Any] | None:
+    endpoints, _ = await resolve_all(bootstrap)
+    overlay = Overlay(
+        NodeKey.generate(), listen=ANY_PORT, bootstrap=endpoints, peers=_ReadOnly(data / "peers"), client=True
+    )
+    async with overlay:
+        if not await overlay.join():
+            return None
+        gatherer = EvidenceGatherer(overlay, KeyVerifier(), Pins(FileStore(data / "pins.json")), _unix_time)
+        try:
+            return (await gatherer.gather(uri)).as_json()
+        except OverlayError:
+            return None
+
+
+def _unix_time() -> float:
+    return time.time()
+
+
+class _ReadOnly(FileStore):
+    """The node's remembered peers; a guest changes nothing."""
+
+    def save(self, data: bytes) -> None:
+        """Keep nothing."""
