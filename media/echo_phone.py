@@ -58,6 +58,5 @@ class EchoPhone:
 
     async def aclose(self) -> None:
         """Close the ports."""
-        ports, self._ports = self._ports, {}
-        for port in ports.values():
+        for port in self._ports.values():
             await port.aclose()

@@ -124,9 +124,8 @@ class WavPhone:
         """Stop, close the port, write the recording."""
         if self._timer is not None:
             self._timer.cancel()
-        port, self._port = self._port, None
-        if port is not None:
-            await port.aclose()
+        if self._port is not None:
+            await self._port.aclose()
         record, self._record = self._record, None
         if record is not None:
             await asyncio.to_thread(write_wav, record, self._recording.samples())
