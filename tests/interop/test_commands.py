@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from tests.kit.nodes import ROOT, DataDirectory, Node, command, fc_call, fc_lookup
 from tests.kit.process import run
-from tests.kit.speech import frames_heard, make_speech, read_wav, through_ulaw, voiced_frames
+from tests.kit.speech import frames_recognised, make_speech, read_wav, voiced_frames
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 PROCESS_COST = 0.150
@@ -16,9 +16,10 @@ PROCESS_COST = 0.150
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def node() -> AsyncIterator[Node]:
-    """Start one node on the loopback: the first of its mesh."""
-    with DataDirectory("alice") as data:
-        async with Node("alice", data) as node:
+    """Start a node on the loopback, and another so that it has somebody to ask."""
+    with DataDirectory("alice") as data, DataDirectory("other") as elsewhere:
+        async with Node("alice", data) as node, Node("other", elsewhere, bootstrap=[node.mesh_text]) as other:
+            await other.event("joined")
             yield node
 
 
@@ -102,7 +103,7 @@ async def test_the_echo_gives_back_what_it_was_told(node: Node, tmp_path: Path) 
     assert rate == 8_000
     voiced = len(voiced_frames(heard))
     assert voiced >= 50
-    assert frames_heard(heard, through_ulaw(said)) >= 0.95 * voiced
+    assert frames_recognised(heard, said) >= 0.95 * voiced
     secured = await node.event("call_secured")
     assert secured["words"] == report["words"]
 

@@ -16,9 +16,10 @@ pytestmark = [pytest.mark.interop, pytest.mark.asyncio(loop_scope="module")]
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def node() -> AsyncIterator[Node]:
-    """Start one node on the loopback."""
-    with DataDirectory("sipp") as data:
-        async with Node("alice", data) as node:
+    """Start a node on the loopback, and another so that it has somebody to ask."""
+    with DataDirectory("sipp") as data, DataDirectory("other") as elsewhere:
+        async with Node("alice", data) as node, Node("other", elsewhere, bootstrap=[node.mesh_text]) as other:
+            await other.event("joined")
             yield node
 
 
@@ -49,7 +50,8 @@ async def test_a_call_that_cannot_be_is_refused_at_once(
     node: Node, tmp_path: Path, callee: str, status: int
 ) -> None:
     keys = {"callee": callee, "refusal": str(status)}
-    assert passed(await sipp("invite_refused", Line.of(node), tmp_path, keys=keys))
+    uri = f"sip:{callee}@mesh"
+    assert passed(await sipp("invite_refused", Line.of(node), tmp_path, uri=uri, keys=keys))
 
 
 async def test_fifty_phones_at_once_are_served(node: Node, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A scripted SIP phone: registers, calls and is called over real sockets, and does just what the test says."""
+"""A scripted SIP phone: registers, calls and is called over real sockets, and does what the test says."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ async def sipp(
     line: Line,
     folder: Path,
     *,
+    uri: str = "sip:mesh",
     transport: str = "udp",
     calls: int = 1,
     keys: Mapping[str, str] | None = None,
@@ -22,7 +23,8 @@ async def sipp(
 ) -> Outcome:
     """Run `tests/kit/sipp/<scenario>.xml`; exit status 0 means that each call went as written there.
 
-    `keys` fills in the scenario's own `[names]`, even where sipp takes no variables.
+    `uri` is the Request-URI that the credentials are made for; `keys` fills in the scenario's own `[names]`,
+    even where sipp takes no variables.
     """
     text = (SCENARIOS / f"{scenario}.xml").read_text()
     for name, value in (keys or {}).items():
@@ -33,6 +35,15 @@ async def sipp(
     argv = ["sipp", f"{line.host}:{line.port}", "-sf", str(script), "-i", "127.0.0.1"]
     argv += ["-p", str(port), "-m", str(calls), "-l", "10", "-r", "50", "-nostdin", "-timeout", "10s"]
     argv += ["-timeout_error", "-recv_timeout", "5000", "-t", "t1" if transport == "tcp" else "u1"]
-    argv += ["-au", line.username, "-ap", line.password, "-s", line.username]
+    argv += [
+        "-au",
+        line.username,
+        "-ap",
+        line.password,
+        "-s",
+        line.username,
+        "-auth_uri",
+        uri.removeprefix("sip:"),
+    ]
     argv += ["-trace_err", "-error_file", str(folder / "sipp-errors.log")]
     return await run(argv, cwd=folder, namespace=namespace, timeout=20)
