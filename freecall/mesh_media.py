@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 from overlay.addresses import usable_addresses
 from overlay.protocol.nodeid import node_id_of
 from sipgate import ports as gateway_ports
-from sipgate.ports import MediaContext
+from sipgate.ports import MediaContext, Peer
 from trust.keyring import BadKey, BadSignature, Keyring
-from trust.pins import Pins, TrustState
+from trust.pins import PinConflict, Pins, PinsFull
 
 from .adapters import SELF, PeerKeys, Self, is_loopback
 from .events import EventLog
@@ -134,8 +134,7 @@ class MeshMedia:
     def _secured(self, context: MediaContext, key: bytes, call: str, event: Secured) -> None:
         peer = context.peer
         if event.signed and peer.trust != SELF:
-            if self._pins.state_of(peer.uri, peer.fingerprint) is TrustState.NEW:
-                self._pins.pin(peer.uri, peer.fingerprint, key, self._clock())
+            self._pin(peer, key)
         pin = self._pins.get(peer.uri)
         self._log.emit(
             "call_secured",
@@ -152,6 +151,13 @@ class MeshMedia:
             profile=event.profile,
             elapsed_ms=round(event.elapsed_ms, 1),
         )
+
+    def _pin(self, peer: Peer, key: bytes) -> None:
+        """Keep the key of somebody new. A full table is told, but does not end a good call."""
+        try:
+            self._pins.pin(peer.uri, peer.fingerprint, key, self._clock())
+        except (PinsFull, PinConflict) as problem:  # a conflict: another call pinned another key meanwhile
+            self._log.emit("warning", text=str(problem))
 
 
 class GatewayCallMedia:
