@@ -55,7 +55,7 @@ class Assurance:
         self._on_event = on_event
         self._first: MeshLeg | None = None
         self._agreed: tuple[MeshLeg, Agreement] | None = None
-        self._signed = False
+        self._told: bool | None = None
 
     def keyed(self, leg: MeshLeg) -> None:
         """A leg has keys. The caller confirms over the first one; the callee listens on each."""
@@ -106,11 +106,11 @@ class Assurance:
         if not signed and self._mute:
             raise MediaError(403, "The other side did not sign the call, as it has done before: it was ended")
         if signed:
-            self._signed = True
             self.gate.is_open = True
         self._tell(leg, signed=signed)
 
     def _tell(self, leg: MeshLeg, *, signed: bool) -> None:
+        self._told = signed
         assert self._agreed is not None
         assert leg.session is not None
         first, second, third, fourth = words(self._agreed[1].short_string)
@@ -129,7 +129,7 @@ class Assurance:
 
     async def _deadline(self) -> None:
         await asyncio.sleep(CONFIRM_SECONDS)
-        if self._signed:
+        if self._told is not None:
             return
         if self._mute or self._agreed is None:
             raise MediaError(403, "The other side did not confirm the call in time, so it was ended")

@@ -101,6 +101,7 @@ class CallMedia:
         try:
             await self._jobs.run()
         finally:
+            self._fail(MediaError(500, "The node's media stopped for a reason of its own"))
             await self._release()
 
     async def offer_from_phone(self, sdp: bytes) -> bytes:

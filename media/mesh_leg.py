@@ -49,6 +49,7 @@ class MeshLeg:
         self._certificate = certificate
         self._on_keyed = on_keyed
         self._may_start = asyncio.Event()
+        self._has_remote = asyncio.Event()
         self._deadline: float | None = None
         self._limit: asyncio.Timeout | None = None
 
@@ -72,6 +73,7 @@ class MeshLeg:
         if self.remote is not None and not self.remote.is_same_as(remote):
             raise MediaRefused("The other node changed its transport in the middle of the call")
         self.remote = self.remote or remote
+        self._has_remote.set()
         usable = [c for c in remote.candidates if c.is_unicast and (not c.is_loopback or self._is_local)]
         await self.ice.add_candidates(usable, complete=remote.complete)
         if remote.complete and self._may_start.is_set():
@@ -98,6 +100,7 @@ class MeshLeg:
     async def run(self) -> None:
         """Connect, take the keys, then watch. Raise `MediaError`, perhaps in a group, when it is lost."""
         await self._may_start.wait()
+        await self._has_remote.wait()
         begun = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout_at(self._deadline) as self._limit:

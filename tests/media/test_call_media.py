@@ -347,3 +347,48 @@ async def test_two_calls_share_no_key_and_no_words() -> None:
         certificates = {leg._certificate.fingerprint for leg in legs}
         assert (len(keys), len(certificates)) == (2, 4)
         assert isinstance(first, Secured)
+
+
+async def test_an_invitation_without_an_offer_is_served_the_other_way_round() -> None:
+    async with call(early=True) as pair:
+        assert pair.callee.media.transport_fragment() is None
+        offer = await pair.callee.media.offer_from_phone(pair.callee.phone.sdp())
+        pair.caller.phone.listen_to(await pair.caller.media.offer_from_mesh(offer))
+        answer = await pair.caller.media.answer_from_phone(pair.caller.phone.sdp())
+        assert b"a=setup:passive" in answer
+        pair.callee.phone.listen_to(await pair.callee.media.answer_from_mesh(answer))
+        await pair.secured()
+        pair.callee.phone.send(rtp(1))
+        await pair.caller.phone.hears(rtp(1))
+
+
+async def test_a_fault_of_our_own_ends_the_call_and_is_raised_to_the_owner() -> None:
+    class Broken:
+        async def sign(self, _statement: bytes) -> bytes:
+            raise ZeroDivisionError
+
+        async def verify(self, _statement: bytes, _signature: bytes) -> bool:
+            return True
+
+    with pytest.raises(ExceptionGroup) as fault:  # noqa: PT012 - the group closes around the call
+        async with call(caller={"endorser": Broken()}) as pair:
+            await pair.ring()
+            async with asyncio.timeout(5):
+                assert (await pair.caller.media.failed())[0] == 500
+    assert fault.group_contains(ZeroDivisionError)
+
+
+async def test_an_own_signature_too_long_for_the_wire_is_left_out() -> None:
+    ours, theirs = endorsers()
+
+    class Wordy:
+        verify = theirs.verify
+
+        async def sign(self, _statement: bytes) -> bytes:
+            return bytes(5_000)
+
+    async with call(
+        caller={"endorser": ours}, callee={"endorser": Wordy()}, mute_until_confirmed=False
+    ) as pair:
+        await pair.ring()
+        assert not (await pair.caller.secured()).signed
