@@ -75,6 +75,7 @@ class Call:
         self._on_event = on_event
         self._mailbox: asyncio.Queue[Event] = asyncio.Queue()
         self._over = asyncio.Event()
+        self._confirmed = asyncio.Event()
         self._end: CallEnded | CallRefused | None = None
         self._cause = Cause(500, "The call ended through a fault of this node")
         self._callee: Callee | None = None
@@ -99,6 +100,11 @@ class Call:
         """End the call from this node; returns when it is over (the parties' last words may still be due)."""
         self.post(Stopped(Input.HANG_UP, Cause(480 if self._b is None else 200, reason)))
         await self._over.wait()
+
+    async def confirmed(self) -> bool:
+        """Wait until the caller has confirmed the answer, or the call is over; tell whether it stands."""
+        await self._confirmed.wait()
+        return self.state is State.ESTABLISHED
 
     async def ended(self) -> None:
         """Wait until the call is over."""
@@ -127,7 +133,7 @@ class Call:
     async def pass_on(self, leg: Leg, method: str, payload: Payload) -> Reply:
         """Pass INFO and the like to the other leg."""
         other = self.other(leg)
-        if other is None or self.state is not State.ESTABLISHED:
+        if other is None or not await self.confirmed():
             return Reply(500, "The call is not answered yet")
         return await other.pass_on(method, payload)
 
@@ -196,6 +202,8 @@ class Call:
             if given not in (Input.CANCEL, Input.HANG_UP) and self._b is None:
                 self._cause = Cause(self._refusal.status, self._refusal.reason)
             self._end = self._ending(given)
+        if self.state in (State.ESTABLISHED, State.OVER):
+            self._confirmed.set()
         for action in actions:
             await self._act(action, event)
 
@@ -377,4 +385,5 @@ class Call:
             self._end = CallEnded(self.id, "node", self._cause.text, self._cause.status)
         self.state = State.OVER
         self._over.set()
+        self._confirmed.set()
         self._on_event(self._end)

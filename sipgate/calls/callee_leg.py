@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from sipgate.ports import Refusal
@@ -53,13 +54,14 @@ class SipCalleeLeg(DialogLeg):
             return
         self._invite = self._first_request(offer)
         self._sending = Sending(self.line.sender, self._invite, self.line.ways())
-        async for response in self._sending.responses():
-            if response.status < 200:
-                self._progress(response, junction)
-            elif response.status < 300:
-                await self._success(response, self._sending.way, junction)
-            else:
-                self._fail(response, junction, is_made_up=self._sending.is_made_up)
+        async with aclosing(self._sending.responses()) as responses:
+            async for response in responses:
+                if response.status < 200:
+                    self._progress(response, junction)
+                elif response.status < 300:
+                    await self._success(response, self._sending.way, junction)
+                else:
+                    self._fail(response, junction, is_made_up=self._sending.is_made_up)
 
     def _first_request(self, offer: bytes) -> Request:
         invitation = self._invitation

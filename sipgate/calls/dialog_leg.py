@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import aclosing, suppress
 
 from sipgate.ports import Refusal
 from sipgate.protocol.dialog import Dialog
@@ -111,11 +111,12 @@ class DialogLeg:
     async def _follow_reinvite(
         self, sending: Sending, request: Request, final: asyncio.Future[Response]
     ) -> None:
-        async for response in sending.responses():
-            if 200 <= response.status < 300:
-                await self._acknowledge(request, sending.way)
-            if response.status >= 200 and not final.done():
-                final.set_result(response)
+        async with aclosing(sending.responses()) as responses:
+            async for response in responses:
+                if 200 <= response.status < 300:
+                    await self._acknowledge(request, sending.way)
+                if response.status >= 200 and not final.done():
+                    final.set_result(response)
 
     async def _acknowledge(self, invite: Request, way: Way) -> None:
         assert self.dialog is not None

@@ -10,7 +10,6 @@ import asyncio
 from typing import Protocol
 
 from sipgate.ports import MediaRefused
-from sipgate.protocol.b2bua import State
 
 from .cause import Cause
 from .joint import Joint
@@ -22,7 +21,6 @@ CALL_ENDED = Reply(487, "The call ended")
 class Session(Protocol):
     """What a change needs to know of its call."""
 
-    state: State
     joint: Joint
 
     def other(self, leg: Leg) -> Leg | None:
@@ -31,6 +29,10 @@ class Session(Protocol):
 
     def post(self, event: LegEvent) -> None:
         """Tell the call."""
+        ...
+
+    async def confirmed(self) -> bool:
+        """Wait for the caller's ACK, which may be just behind a change; tell whether the call stands."""
         ...
 
     async def ended(self) -> None:
@@ -50,12 +52,14 @@ class Reoffers:
         other = self._session.other(leg)
         if self._pending is leg:
             return Reply(500, "The change before is not answered yet")
-        if self._pending is not None or other is None or self._session.state is not State.ESTABLISHED:
+        if self._pending is not None or other is None:
             return Reply(491, "Another change is pending")
         if not sdp:
             return self._without_offer(method)
         self._pending = leg
         try:
+            if not await self._session.confirmed():
+                return CALL_ENDED
             return await self._exchange(leg, other, method, sdp)
         except MediaRefused as refused:
             return Reply(refused.status, refused.reason)

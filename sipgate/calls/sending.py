@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
-from typing import Protocol
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import aclosing
+from typing import Protocol, cast
 
 from sipgate.client_transaction import ClientTransaction
 from sipgate.protocol.message import Request, Response
@@ -34,22 +35,26 @@ class Sending:
         self._transaction: ClientTransaction | None = None
         self._cancelled: tuple[str, tuple[tuple[str, str], ...]] | None = None
 
-    async def responses(self) -> AsyncIterator[Response]:
-        """Yield the responses to an INVITE; a transport failure only when there is no other way to try.
+    async def responses(self) -> AsyncGenerator[Response, None]:
+        """Yield the responses to an INVITE, up to a final failure or to the last repetition of a 2xx.
 
+        A transport failure is yielded only when there is no other way to try.
         Once the other side has said anything, the request is there: then no other way is tried. `is_made_up`
         tells that the final response did not come from the other side, as nobody is there or says anything.
         """
         heard = False
         for way in self._ways:
             transaction = await self._try(way)
-            async for response in transaction.responses():
-                self.is_made_up = transaction.failure is not None
-                if self._may_go_on(transaction, way, heard=heard):
-                    continue  # nothing follows on this way
-                heard = True
-                self.way = transaction.flow or way
-                yield response
+            async with aclosing(cast("AsyncGenerator[Response, None]", transaction.responses())) as responses:
+                async for response in responses:
+                    self.is_made_up = transaction.failure is not None
+                    if self._may_go_on(transaction, way, heard=heard):
+                        break
+                    heard = True
+                    self.way = transaction.flow or way
+                    yield response
+                    if response.status >= 300:
+                        return
             if heard:
                 return
 

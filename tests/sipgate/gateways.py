@@ -26,6 +26,7 @@ from sipgate.ports import (
     Service,
 )
 from sipgate.protocol.timers import TimerValues
+from tests.kit.sip_phone import PhoneCall, SipPhone
 
 FAST = TimerValues(t1=0.05, t2=0.2, t4=0.25)
 PATIENCE = 5.0
@@ -144,6 +145,22 @@ class EchoService:
         self.closed.set()
 
 
+class Journal(list[GatewayEvent]):
+    """The events of a gateway, to wait for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._news = asyncio.Event()
+
+    def append(self, event: GatewayEvent) -> None:
+        super().append(event)
+        self._news.set()
+
+    async def more(self) -> None:
+        self._news.clear()
+        await self._news.wait()
+
+
 @dataclass
 class TestNode:
     """One gateway with its stand-ins."""
@@ -157,7 +174,7 @@ class TestNode:
     media: Media
     accounts: Accounts
     services: dict[str, type[Service]]
-    events: list[GatewayEvent]
+    events: Journal
     phones: int = 0
     mesh: int = 0
 
@@ -177,16 +194,14 @@ class TestNode:
     async def event(self, kind: type[GatewayEvent]) -> GatewayEvent:
         """Wait for an event."""
         async with asyncio.timeout(PATIENCE):
-            while True:
-                for event in self.events:
-                    if isinstance(event, kind):
-                        return event
-                await asyncio.sleep(0.005)
+            while not (found := [event for event in self.events if isinstance(event, kind)]):
+                await self.events.more()
+        return found[0]
 
     async def idle(self) -> None:
         """Wait until no call and no dialog is left, and every media is closed."""
         async with asyncio.timeout(PATIENCE):
-            while self.gateway.calls or len(self.gateway._node.dialogs):
+            while self.gateway.calls or len(self.gateway._node.dialogs):  # noqa: ASYNC110 - no event for it
                 await asyncio.sleep(0.005)
         assert all(each.closed.is_set() for each in self.media.opened)
 
@@ -234,7 +249,7 @@ async def nodes(
 
 def _node(name: str, book: Book, limits: Limits | None, users: list[LocalUser]) -> TestNode:
     key, accounts, media = Ed25519PrivateKey.generate(), Accounts(users), Media()
-    events: list[GatewayEvent] = []
+    events = Journal()
     services: dict[str, type[Service]] = {}
     gateway = Gateway(
         node_key=key,
@@ -248,3 +263,44 @@ def _node(name: str, book: Book, limits: Limits | None, users: list[LocalUser]) 
         endpoint=functools.partial(Endpoint, timers=FAST),
     )
     return TestNode(name, gateway, key, book, media, accounts, services, events)
+
+
+@dataclass
+class Pair:
+    """Two nodes, a registered phone at each."""
+
+    a: TestNode
+    b: TestNode
+    alice: SipPhone
+    bob: SipPhone
+
+    @property
+    def book(self) -> Book:
+        return self.a.book
+
+    async def ringing(self) -> tuple[PhoneCall, PhoneCall]:
+        """Let alice call bob; return both ends while it rings."""
+        call = await self.alice.call("sip:bob@mesh")
+        rung = await self.bob.rung()
+        await call.response(180)
+        return call, rung
+
+    async def talking(self) -> tuple[PhoneCall, PhoneCall]:
+        """Let alice call bob and bob answer."""
+        call, rung = await self.ringing()
+        await rung.answer()
+        await call.response(200)
+        return call, rung
+
+
+@asynccontextmanager
+async def pair(*, limits: Limits | None = None) -> AsyncIterator[Pair]:
+    """Open two nodes with alice's phone at one and bob's at the other."""
+    async with (
+        nodes("alice", "bob", limits=limits) as (a, b),
+        SipPhone("alice", a.phones) as alice,
+        SipPhone("bob", b.phones) as bob,
+    ):
+        await alice.register()
+        await bob.register()
+        yield Pair(a, b, alice, bob)

@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given, strategies
 
 from sipgate.location import Binding, Location, StaleRequest, TooManyBindings
+from sipgate.ways import Route
 
 
 def phone(key: str, *, cseq: int = 1, until: float = 100.0, call_id: str = "") -> Binding:
-    return Binding(f"<sip:{key}>", key, call_id or f"call-{key}", cseq, until, None)
+    return Binding(f"<sip:{key}>", key, call_id or f"call-{key}", cseq, until, Route((), "127.0.0.1"))
 
 
 def test_each_device_has_its_own_binding() -> None:
