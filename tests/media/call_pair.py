@@ -211,8 +211,9 @@ async def running(*sides: Side) -> AsyncIterator[None]:
             yield
         finally:
             for side in sides:
-                await side.media.aclose()
                 side.phone.close()
+            for side in sides:
+                await side.media.aclose()
 
 
 @contextlib.asynccontextmanager
