@@ -6,6 +6,7 @@ What stays of the package is its k-buckets and its shape; docs/decisions/ says w
 import asyncio
 import logging
 import secrets
+import socket
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -309,6 +310,20 @@ def _is_authentic(pong: Pong, transaction_id: bytes, own_id: NodeId) -> bool:
     return True
 
 
+def _udp_socket(endpoint: Endpoint) -> socket.socket:
+    """Bind a socket for one address family only, so that IPv4 and IPv6 can have the same port."""
+    made = socket.socket(socket.AF_INET6 if endpoint.is_v6 else socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        made.setblocking(False)
+        if endpoint.is_v6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        made.bind((endpoint.host, endpoint.port))
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
 class MeshServer(Server):  # type: ignore[misc] - the package has no types
     """Opens the sockets. Of the base class only the name of things is left: nothing is pickled, nothing runs unowned."""
 
@@ -327,7 +342,7 @@ class MeshServer(Server):  # type: ignore[misc] - the package has no types
         bound = []
         for endpoint in endpoints:
             transport, _ = await loop.create_datagram_endpoint(
-                lambda: self.protocol, local_addr=(endpoint.host, endpoint.port)
+                lambda: self.protocol, sock=_udp_socket(endpoint)
             )
             host, port = transport.get_extra_info("sockname")[:2]
             bound.append(Endpoint(host, port))

@@ -40,6 +40,7 @@ K, ALPHA = 16, 4
 RESOLVE_SECONDS = 5.0
 JOIN_SECONDS = 3.0
 WITHDRAW_SECONDS = 1.0
+SAVE_AT_ONCE = 20
 UPKEEP_SECONDS = 20.0
 REPUBLISH_SECONDS = 900.0
 REFRESH_SECONDS = 600.0
@@ -183,6 +184,8 @@ class Overlay:
         if self._client:
             return
         self._spawn(self._hand_over(contact))
+        if self.contacts <= SAVE_AT_ONCE:
+            self._remember()  # the first ones at once: the power may fail
         if self._alone:
             self._alone = False
             self._spawn(self._settle_in())

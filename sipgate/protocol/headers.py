@@ -146,6 +146,6 @@ class Headers:
 
 def _entry(name: str, value: str) -> tuple[str, str, str, None]:
     """Check an own header: a line break in it would let somebody write headers of their own."""
-    if not is_token(name) or "\r" in value or "\n" in value or "\0" in value:
+    if not is_token(name) or "\r" in value or "\n" in value:
         raise ValueError(f"not a header: {name!r}: {value!r}")
     return fold_name(name), name, value, None
