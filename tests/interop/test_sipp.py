@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 
 from tests.kit.baresip import Line
+from tests.kit.netns import free_ports
 from tests.kit.nodes import DataDirectory, Node
 from tests.kit.process import Outcome
 from tests.kit.sipp import sipp
@@ -32,9 +33,11 @@ def passed(outcome: Outcome) -> bool:
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 async def test_a_phone_registers_and_leaves(node: Node, tmp_path: Path, transport: str) -> None:
+    (port,) = free_ports(None, step=2)
+    line = Line.of(node)
     for expires, event in ((60, "phone_registered"), (0, "phone_unregistered")):
         keys = {"expires": str(expires)}
-        assert passed(await sipp("register", Line.of(node), tmp_path, transport=transport, keys=keys))
+        assert passed(await sipp("register", line, tmp_path, transport=transport, keys=keys, port=port))
         await node.event(event)
 
 
