@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -171,6 +170,3 @@ async def follow(
             deadline = now + order.seconds
         if event.name == "call_media":
             outcome.seconds = order.seconds
-
-
-__all__ = ["Order", "Outcome", "aclosing", "follow"]

@@ -4,6 +4,7 @@ import http.client
 import json
 import socket
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,31 +51,36 @@ class ControlClient:
             NodeNotRunning: nobody listens.
             NodeRefused: the node answered with an error.
         """
-        answer: dict[str, Any] = json.loads(self._open(method, path, body).read())
+        with self._open(method, path, body) as response:
+            answer: dict[str, Any] = json.loads(response.read())
         return answer
 
     def stream(self, method: str, path: str, body: dict[str, Any] | None = None) -> Iterator[dict[str, Any]]:
         """Yield JSON objects, one a line, as the node sends them. Raises as `request` does."""
-        response = self._open(method, path, body)
-        for line in response:
-            yield json.loads(line)
+        with self._open(method, path, body) as response:
+            for line in response:
+                yield json.loads(line)
 
-    def _open(self, method: str, path: str, body: dict[str, Any] | None) -> http.client.HTTPResponse:
-        connection = _UnixConnection(socket_path(self._data))
+    @contextmanager
+    def _open(
+        self, method: str, path: str, body: dict[str, Any] | None
+    ) -> Iterator[http.client.HTTPResponse]:
         payload = None if body is None else json.dumps(body).encode()
-        try:
-            connection.request(method, path, payload, {"Content-Type": "application/json"})
-            response = connection.getresponse()
-        except (
-            FileNotFoundError,
-            ConnectionRefusedError,
-            ConnectionResetError,
-            http.client.RemoteDisconnected,
-        ):
-            raise NodeNotRunning(self._data) from None
-        if response.status >= 400:
-            raise NodeRefused(response.status, _sentence(response))
-        return response
+        with closing(_UnixConnection(socket_path(self._data))) as connection:
+            try:
+                connection.request(method, path, payload, {"Content-Type": "application/json"})
+                response = connection.getresponse()
+            except (
+                FileNotFoundError,
+                ConnectionRefusedError,
+                ConnectionResetError,
+                http.client.RemoteDisconnected,
+            ):
+                raise NodeNotRunning(self._data) from None
+            with response:
+                if response.status >= 400:
+                    raise NodeRefused(response.status, _sentence(response))
+                yield response
 
 
 def _sentence(response: http.client.HTTPResponse) -> str:

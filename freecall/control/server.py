@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from aiohttp import web
 
 from freecall.errors import FreeCallError
-from freecall.events import Event, EventLog
+from freecall.events import EventLog
 from sipgate.ports import Refusal
 
 from . import socket_path
@@ -90,6 +90,8 @@ async def _errors_as_sentences(
         return web.json_response({"error": refusal.reason, "sip_status": refusal.status}, status=409)
     except FreeCallError as error:
         return web.json_response({"error": str(error)}, status=400)
+    except web.HTTPException as error:
+        return web.json_response({"error": error.reason}, status=error.status)
     except (ValueError, KeyError, TypeError) as error:
         return web.json_response({"error": f"The request cannot be read: {error}"}, status=400)
 
@@ -140,6 +142,3 @@ async def _stream(request: web.Request, lines: AsyncIterator[str]) -> web.Stream
     except ConnectionResetError:
         logger.debug("a control client went away")
     return response
-
-
-__all__ = ["Event", "Node", "serve"]

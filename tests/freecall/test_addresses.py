@@ -9,13 +9,19 @@ from freecall.listen import free_port, hosts_of
 
 @pytest.mark.parametrize(
     ("text", "parts"),
-    [("192.0.2.1:7350", ("192.0.2.1", 7350)), ("[2001:db8::1]:1", ("2001:db8::1", 1)), ("node.example:65535", ("node.example", 65535))],
+    [
+        ("192.0.2.1:7350", ("192.0.2.1", 7350)),
+        ("[2001:db8::1]:1", ("2001:db8::1", 1)),
+        ("node.example:65535", ("node.example", 65535)),
+    ],
 )
 def test_host_and_port_are_split(text: str, parts: tuple[str, int]) -> None:
     assert split_host_port(text) == parts
 
 
-@pytest.mark.parametrize("text", ["", "host", "host:", ":1", "host:65536", "a b:1", "2001:db8::1:7350", "host:1:2"])
+@pytest.mark.parametrize(
+    "text", ["", "host", "host:", ":1", "host:65536", "a b:1", "2001:db8::1:7350", "host:1:2"]
+)
 def test_anything_else_is_a_sentence(text: str) -> None:
     with pytest.raises(ConfigError, match="HOST:PORT"):
         split_host_port(text)

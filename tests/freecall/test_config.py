@@ -23,7 +23,10 @@ def test_a_file_that_was_asked_for_must_exist(tmp_path: Path) -> None:
 
 def test_the_template_is_the_defaults_with_and_without_its_comment_signs(tmp_path: Path) -> None:
     assert load_config(written(tmp_path, TEMPLATE), must_exist=True) == Config()
-    lines = [line[1:] if line.startswith("#") and not line.startswith("# ") else line for line in TEMPLATE.splitlines()]
+    lines = [
+        line[1:] if line.startswith("#") and not line.startswith("# ") else line
+        for line in TEMPLATE.splitlines()
+    ]
     everything = load_config(written(tmp_path, "\n".join(lines)), must_exist=True)
     assert everything.node.bootstrap == ("192.0.2.1:7350",)
     assert everything.phones == Config().phones

@@ -23,7 +23,9 @@ def test_what_people_type_becomes_one_form(typed: str, meant: str) -> None:
     assert canonical(typed) == meant
 
 
-@pytest.mark.parametrize("typed", ["", "@", "bob@", "bob@example.org", "bob@short.mesh", "b b@mesh", "bob@mesh@mesh", "ä@mesh"])
+@pytest.mark.parametrize(
+    "typed", ["", "@", "bob@", "bob@example.org", "bob@short.mesh", "b b@mesh", "bob@mesh@mesh", "ä@mesh"]
+)
 def test_anything_else_is_a_sentence(typed: str) -> None:
     with pytest.raises(NotAMeshUri, match="bob@mesh"):
         canonical(typed)

@@ -9,7 +9,11 @@ ACCOUNT = SipAccount(address="127.0.0.1:5060", username="alice", domain="mesh", 
 
 def test_each_phone_gets_account_and_proxy_in_its_own_format() -> None:
     assert baresip(ACCOUNT).startswith("<sip:alice@mesh>;auth_user=alice;auth_pass=s<&>t;outbound=")
-    entries = {entry.get("name"): entry.text for entry in ET.fromstring(linphone(ACCOUNT)).iter() if entry.get("name")}
+    entries = {
+        entry.get("name"): entry.text
+        for entry in ET.fromstring(linphone(ACCOUNT)).iter()
+        if entry.get("name")
+    }
     assert entries["passwd"] == "s<&>t"
     assert entries["reg_identity"] == "sip:alice@mesh"
     assert "registrar=127.0.0.1:5060\n" in twinkle(ACCOUNT)

@@ -1,0 +1,115 @@
+import asyncio
+import stat
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from freecall.control import MAX_SOCKET_PATH, socket_path
+from freecall.control.client import ControlClient, NodeNotRunning, NodeRefused
+from freecall.control.server import serve
+from freecall.errors import FreeCallError
+from freecall.events import EventLog
+from sipgate.ports import Refusal
+
+
+class SmallNode:
+    """A node that answers without a mesh: the control API is what is tested here."""
+
+    def __init__(self) -> None:
+        self.log = EventLog(lambda: 1.0)
+        self.ended: list[str] = []
+
+    def status(self) -> dict[str, Any]:
+        return {"name": "alice"}
+
+    async def lookup(self, uri: str) -> dict[str, Any]:
+        if uri == "nobody":
+            raise FreeCallError("Nobody can be asked.")
+        if uri == "changed":
+            raise Refusal(403, "Another key than before.")
+        return {"uri": uri}
+
+    async def call(self, order: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+        yield {"event": "call_started", "at": 1.0}
+        yield {"result": {"ok": True, **order}}
+
+    async def hang_up(self, call: str) -> bool:
+        self.ended.append(call)
+        return call == "1"
+
+
+@asynccontextmanager
+async def served(data: Path) -> AsyncIterator[tuple[SmallNode, ControlClient]]:
+    node = SmallNode()
+    async with serve(node, data):
+        yield node, ControlClient(data)
+
+
+async def test_requests_and_answers_are_json(tmp_path: Path) -> None:
+    async with served(tmp_path) as (node, client):
+        assert await asyncio.to_thread(client.request, "GET", "/v1/status") == {"name": "alice"}
+        assert await asyncio.to_thread(client.request, "GET", "/v1/lookup?uri=bob") == {"uri": "bob"}
+        assert await asyncio.to_thread(client.request, "DELETE", "/v1/calls/1") == {"ended": True}
+        with pytest.raises(NodeRefused, match="no such call"):
+            await asyncio.to_thread(client.request, "DELETE", "/v1/calls/2")
+        assert node.ended == ["1", "2"]
+
+
+async def test_a_call_streams_its_events_and_its_result(tmp_path: Path) -> None:
+    async with served(tmp_path) as (_, client):
+        items = await asyncio.to_thread(lambda: list(client.stream("POST", "/v1/calls", {"uri": "bob"})))
+    assert [item.get("event") for item in items] == ["call_started", None]
+    assert items[-1] == {"result": {"ok": True, "uri": "bob"}}
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "sentence"),
+    [
+        ("/v1/lookup?uri=nobody", 400, "Nobody can be asked"),
+        ("/v1/lookup?uri=changed", 409, "Another key"),
+        ("/v1/lookup", 400, "cannot be read"),
+        ("/v1/nothing", 404, "Not Found"),
+    ],
+)
+async def test_errors_are_sentences(tmp_path: Path, path: str, status: int, sentence: str) -> None:
+    async with served(tmp_path) as (_, client):
+        with pytest.raises(NodeRefused, match=sentence) as caught:
+            await asyncio.to_thread(client.request, "GET", path)
+    assert caught.value.status == status
+
+
+async def test_garbage_as_an_order_is_a_sentence(tmp_path: Path) -> None:
+    async with served(tmp_path) as (_, client):
+        with pytest.raises(NodeRefused, match="cannot be read"):
+            await asyncio.to_thread(lambda: list(client.stream("POST", "/v1/calls", None)))
+
+
+async def test_the_socket_is_its_owners_alone_and_goes_with_the_node(tmp_path: Path) -> None:
+    async with served(tmp_path):
+        mode = socket_path(tmp_path).stat().st_mode
+        assert stat.S_ISSOCK(mode)
+        assert mode & 0o777 == 0o600
+    with pytest.raises(NodeNotRunning, match="./scripts/run"):
+        ControlClient(tmp_path).request("GET", "/v1/status")
+
+
+async def test_a_socket_that_a_crash_left_behind_is_replaced(tmp_path: Path) -> None:
+    async with served(tmp_path):
+        socket_path(tmp_path).rename(tmp_path / "kept")
+    (tmp_path / "kept").rename(socket_path(tmp_path)) if (tmp_path / "kept").exists() else None
+    async with served(tmp_path) as (_, client):
+        assert await asyncio.to_thread(client.request, "GET", "/v1/status")
+
+
+async def test_a_long_data_directory_still_has_a_socket(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    deep = tmp_path / ("d" * 120)
+    assert len(str(socket_path(deep))) < len(str(deep))
+    assert len(str(socket_path(deep).name)) <= MAX_SOCKET_PATH
+    async with served(deep) as (_, client):
+        assert await asyncio.to_thread(client.request, "GET", "/v1/status")

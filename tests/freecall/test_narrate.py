@@ -1,0 +1,86 @@
+from typing import Any
+
+from freecall.events import Event
+from freecall.narrate import Narrator, as_text, spaced
+
+SECURED: dict[str, Any] = {
+    "call": "1",
+    "peer": "sip:bob@mesh",
+    "fingerprint": "AB12" * 10,
+    "trust": "new",
+    "words": ["one", "two", "three", "four"],
+    "signed": True,
+    "pinned": True,
+}
+
+
+def told(*events: tuple[str, dict[str, Any]]) -> str:
+    lines: list[str] = []
+    narrator = Narrator(lines.append)
+    for name, fields in events:
+        narrator(Event(name, 0.0, fields))
+    return "\n".join(lines)
+
+
+def test_a_call_is_told_from_dialling_to_the_end() -> None:
+    started = {
+        "call": "1",
+        "direction": "out",
+        "peer": "sip:bob@mesh",
+        "display": "bob",
+        "trust": "new",
+        "call_id": "x",
+    }
+    ended = {"call": "1", "peer": "sip:bob@mesh", "by": "peer", "reason": "", "status": 200}
+    text = told(
+        ("call_started", started),
+        ("call_answered", {"call": "1"}),
+        ("call_secured", SECURED),
+        ("call_ended", ended),
+    )
+    assert "Calling bob@mesh (new person)" in text
+    assert "Answered: bob@mesh" in text
+    assert "signed by the pinned key" in text
+    assert "one two three four" in text
+    assert "Compare these words" in text
+    assert "the other side hung up" in text
+
+
+def test_a_missing_signature_is_shouted() -> None:
+    assert "NOT SIGNED" in told(("call_secured", {**SECURED, "signed": False}))
+
+
+def test_nobody_compares_words_with_an_old_friend() -> None:
+    assert "Compare" not in told(("call_secured", {**SECURED, "trust": "pinned"}))
+
+
+def test_events_for_programs_are_silent() -> None:
+    assert told(("call_media", {"call": "1", "setup_ms": 3.0}), ("something_new", {})) == ""
+
+
+def test_evidence_names_a_conflict_in_capitals() -> None:
+    evidence = {
+        "uri": "sip:bob@mesh",
+        "found": True,
+        "conflict": True,
+        "pinned_fingerprint": "CD34" * 10,
+        "asked": 3,
+        "elapsed_ms": 4.2,
+        "claims": [
+            {
+                "fingerprint": "AB12" * 10,
+                "trust": "conflict",
+                "node_id": "00",
+                "node_public_key": "00",
+                "endpoints": [],
+                "verified_delegation": True,
+                "problem": None,
+                "copies": 1,
+            }
+        ],
+    }
+    text = as_text(evidence)
+    assert "KEY CHANGED" in text
+    assert "CONFLICT" in text
+    assert spaced("CD34" * 10) in text
+    assert "Nobody on the mesh" in as_text({**evidence, "claims": [], "conflict": False, "found": False})
