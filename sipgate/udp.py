@@ -72,6 +72,7 @@ class UdpSocket(asyncio.DatagramProtocol):
             raise TransportError("the socket is closed")
         if len(data) > MAX_MESSAGE_BYTES - 512:
             raise TransportError("the message is too long for a datagram")
+        self._tell_refusals()  # or the error of an earlier datagram would stop this one
         self._transport.sendto(data, remote)
 
     def flow(self, remote: Address) -> UdpFlow:
@@ -93,8 +94,11 @@ class UdpSocket(asyncio.DatagramProtocol):
 
     def error_received(self, exc: Exception) -> None:  # noqa: ARG002 - asyncio's signature
         """Asyncio: sending or receiving failed. Find out for which address."""
+        self._tell_refusals()
+
+    def _tell_refusals(self) -> None:
         for remote in _refused_addresses(self._socket):
-            self._owner.unreachable(remote)
+            asyncio.get_running_loop().call_soon(self._owner.unreachable, remote)
 
 
 @dataclass(frozen=True)
