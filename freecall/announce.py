@@ -67,10 +67,11 @@ class Announcer:
             resolution = await self._overlay.resolve(self._identity.uri)
         except OverlayError:
             return  # nobody to ask: nobody to be confused with
-        others = {found.claim.fingerprint for found in resolution.claims} - {own}
+        others = len({found.claim.fingerprint for found in resolution.claims} - {own})
         if others:
+            who = "Somebody else on the mesh uses" if others == 1 else f"{others} others on the mesh use"
             self._log.emit(
                 "warning",
-                text=f"{len(others)} other{'s' if len(others) > 1 else ''} on the mesh also use{'s' if len(others) == 1 else ''} "
-                f"the name {self._identity.name}. Give people your long address: {self._identity.long_uri}",
+                text=f"{who} the name {self._identity.name} too. Give people your long address: "
+                f"{self._identity.long_uri.removeprefix('sip:')}",
             )

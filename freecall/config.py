@@ -77,7 +77,8 @@ TEMPLATE = f"""\
 [node]
 # Your name on the mesh: name@mesh. Default: the login name.
 #name = ""
-# Mesh address, HOST:PORT (UDP for the directory, TCP for calls). Default: all addresses, port {MESH_PORT} or the next free one.
+# Mesh address, HOST:PORT (UDP for the directory, TCP for calls).
+# Default: all addresses, port {MESH_PORT} or the next free one.
 #listen = ""
 # Nodes to join through, beside those remembered and those on the same LAN.
 #bootstrap = ["192.0.2.1:{MESH_PORT}"]

@@ -3,11 +3,10 @@
 import asyncio
 import signal
 import sys
-import time
 from pathlib import Path
 
 from .cli import say
-from .compose import open_node
+from .compose import open_node, wall_clock
 from .config import Config
 from .events import EventLog
 from .narrate import Narrator, print_json
@@ -26,7 +25,7 @@ async def run_node(config: Config, data: Path, *, as_json: bool) -> None:
     loop = asyncio.get_running_loop()
     for number in STOP_SIGNALS:
         loop.add_signal_handler(number, stop.set)
-    log = EventLog(time.time)
+    log = EventLog(wall_clock)
     log.print_with(print_json if as_json else Narrator(say))
     try:
         with DataDirectory(data) as directory:

@@ -96,7 +96,7 @@ async def open_identity(data: DataDirectory, config: Config, *, now: float) -> I
     name = user_name(data, config.node.name)
     uri = canonical(name)
     key = node_key(data)
-    backend = cast(Backend, config.node.openpgp)  # checked when the configuration was read
+    backend = cast("Backend", config.node.openpgp)  # checked when the configuration was read
     keyring = await open_keyring(data.path, f"{name} <{uri}>", backend=backend)
     return Identity(
         name=name,

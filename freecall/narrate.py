@@ -53,7 +53,8 @@ class Narrator:
         return "Alone: no other node found yet. Calls to yourself and echo@mesh work."
 
     def _published(self, f: dict[str, Any]) -> str:
-        return f"{f['uri'].removeprefix('sip:')} can be found (kept by {f['copies']} node{'s' if f['copies'] != 1 else ''})."
+        holders = "1 node" if f["copies"] == 1 else f"{f['copies']} nodes"
+        return f"{f['uri'].removeprefix('sip:')} can be found (kept by {holders})."
 
     def _phone_registered(self, f: dict[str, Any]) -> str:
         return f"Phone ready: {f['contact']}"
@@ -154,8 +155,8 @@ def as_text(evidence: dict[str, Any]) -> str:
         ]
     if evidence["conflict"]:
         lines.append(
-            f"CONFLICT: you know {name} by the key {spaced(evidence['pinned_fingerprint'])}. Nobody with that key claims the "
-            "name now, somebody else does. Calls to it are refused."
+            f"CONFLICT: you know {name} by the key {spaced(evidence['pinned_fingerprint'])}. "
+            "Nobody with that key claims the name now, somebody else does. Calls to it are refused."
         )
     elif not evidence["claims"]:
         lines.append(f"Nobody on the mesh is called {name}.")

@@ -34,8 +34,8 @@ class DemoNode:
 
     def __init__(self, folder: Path, name: str, *options: str) -> None:
         command = [
-            *(sys.executable, "-m", "freecall.cli.node", "--json", "--no-lan", "--data", str(folder / name), "--name", name),
-            *("--listen", "127.0.0.1:0", "--sip", "127.0.0.1:0", *options),
+            *(sys.executable, "-m", "freecall.cli.node", "--json", "--no-lan", "--name", name),
+            *("--data", str(folder / name), "--listen", "127.0.0.1:0", "--sip", "127.0.0.1:0", *options),
         ]
         self.data = folder / name
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
@@ -67,11 +67,20 @@ def running(node: DemoNode) -> Iterator[DemoNode]:
             print(f"A node ended with status {status}.", file=sys.stderr)
 
 
+def short_key(ready: dict[str, Any]) -> str:
+    """Return both ends of a node's OpenPGP fingerprint."""
+    return f"key {ready['fingerprint'][:4]}…{ready['fingerprint'][-4:]}"
+
+
 def write_melody(path: Path) -> None:
     """Write four notes as a WAV file, 8 kHz mono."""
     count = RATE * SECONDS
     samples = (
-        int(9000 * math.sin(2 * math.pi * NOTES[i * len(NOTES) // count] * i / RATE) * min(1.0, (count - i) / 800))
+        int(
+            9000
+            * math.sin(2 * math.pi * NOTES[i * len(NOTES) // count] * i / RATE)
+            * min(1.0, (count - i) / 800)
+        )
         for i in range(count)
     )
     with wave.open(str(path), "wb") as file:
@@ -117,12 +126,12 @@ def story(folder: Path) -> int:
     tell("Bob starts a node of his own. His calls are answered by an echo.")
     with running(DemoNode(folder, "bob", "--answer-with", "echo")) as bob:
         ready = bob.wait_for("ready")
-        tell(f"  Bob is {ready['uri']}, key {ready['fingerprint'][:4]}…{ready['fingerprint'][-4:]}, node at {ready['mesh'][0]}")
+        tell(f"  Bob is {ready['uri']}, {short_key(ready)}, node at {ready['mesh'][0]}")
         bob.wait_for("published")
         tell("Alice starts a node too, and joins through Bob's.")
         with running(DemoNode(folder, "alice", "--bootstrap", ready["mesh"][0])) as alice:
             mine = alice.wait_for("ready")
-            tell(f"  Alice is {mine['uri']}, key {mine['fingerprint'][:4]}…{mine['fingerprint'][-4:]}")
+            tell(f"  Alice is {mine['uri']}, {short_key(mine)}")
             alice.wait_for("published")
             tell("Alice calls bob@mesh, plays four notes and listens.")
             outcome = call(alice, "bob@mesh", melody, heard)
@@ -135,7 +144,9 @@ def verdict(outcome: dict[str, Any], secured: dict[str, Any] | None, heard: Path
     if secured is None:
         tell(f"FAILED: {outcome['status']} {outcome['reason']}")
         return 1
-    tell(f"  Bob's phone rang after {outcome['ringing_ms']} ms, the call was secured after {outcome['secured_ms']} ms.")
+    tell(
+        f"  Bob's phone rang after {outcome['ringing_ms']} ms, the call was secured after {outcome['secured_ms']} ms."
+    )
     tell(f"  Words at Alice: {' '.join(outcome['words'])}")
     tell(f"  Words at Bob:   {' '.join(secured['words'])}")
     notes = [loudness(heard, note) for note in NOTES]

@@ -57,7 +57,9 @@ def test_protocol_modules_do_no_io() -> None:
             for node in ast.walk(tree)
             if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module is not None
         }
-        outside = {m for m in absolute if m.partition(".")[0] == package and not m.startswith(f"{package}.protocol")}
+        outside = {
+            m for m in absolute if m.partition(".")[0] == package and not m.startswith(f"{package}.protocol")
+        }
         wrong = (imported(tree) & IMPURE) | outside
         assert not wrong, f"{path} is pure; it imports {sorted(wrong)}"
         assert not climbs_out(path, tree), f"{path} is pure; it imports from outside protocol/"
@@ -94,6 +96,7 @@ def top_level_imports(path: Path) -> set[str]:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            base = ".".join((*here[: len(here) - node.level], node.module or "") if node.level else (node.module or "",))
-            names |= {base.strip("."), *(f"{base.strip('.')}.{alias.name}" for alias in node.names)}
+            above = here[: len(here) - node.level] if node.level else ()
+            base = ".".join((*above, node.module or "")).strip(".")
+            names |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
     return names

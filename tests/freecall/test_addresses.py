@@ -46,7 +46,7 @@ def test_a_taken_port_moves_on_unless_it_was_asked_for() -> None:
 
 
 def test_an_address_of_another_machine_is_a_sentence() -> None:
-    with pytest.raises(NoFreePort, match="192.0.2.99"):
+    with pytest.raises(NoFreePort, match=r"192\.0\.2\.99"):
         free_port(["192.0.2.99"], 7350, exact=True)
 
 

@@ -92,7 +92,7 @@ async def test_the_socket_is_its_owners_alone_and_goes_with_the_node(tmp_path: P
         mode = socket_path(tmp_path).stat().st_mode
         assert stat.S_ISSOCK(mode)
         assert mode & 0o777 == 0o600
-    with pytest.raises(NodeNotRunning, match="./scripts/run"):
+    with pytest.raises(NodeNotRunning, match=r"\./scripts/run"):
         ControlClient(tmp_path).request("GET", "/v1/status")
 
 

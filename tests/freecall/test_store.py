@@ -21,9 +21,9 @@ def test_what_was_saved_is_loaded_and_private(tmp_path: Path) -> None:
 
 
 def test_one_node_at_a_time_holds_a_directory(tmp_path: Path) -> None:
-    with DataDirectory(tmp_path / "data"):
-        with pytest.raises(DataDirectoryInUse, match="--data DIR"), DataDirectory(tmp_path / "data"):
-            pass
+    first, second = DataDirectory(tmp_path / "data"), DataDirectory(tmp_path / "data")
+    with first, pytest.raises(DataDirectoryInUse, match="--data DIR"), second:
+        pass
     with DataDirectory(tmp_path / "data"):
         assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
 
