@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from tests.kit.capture import Capture
 from tests.kit.netns import Lan
-from tests.kit.nodes import DataDirectory, Node
+from tests.kit.nodes import DataDirectory, Node, resolves
 from tests.kit.site import Site
 from tests.kit.speech import make_speech
 
@@ -66,7 +66,8 @@ async def running_pair(voices: dict[str, Speech]) -> AsyncIterator[Pair]:
             )
             sites.append(Site(await stack.enter_async_context(node), loopback, voices[name]))
         alice, bob = sites
-        await bob.node.event("joined", timeout=5)
+        await resolves(alice.node, bob.node)
+        await resolves(bob.node, alice.node)
         yield Pair(alice, bob, mesh)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.kit.nodes import DataDirectory, Node
+from tests.kit.nodes import DataDirectory, Node, resolves
 from tests.kit.site import connect, ended, phone_of, secured
 
 pytestmark = [pytest.mark.interop, pytest.mark.asyncio(loop_scope="module")]
@@ -39,13 +39,14 @@ async def scene(voices: Mapping[str, Speech]) -> AsyncIterator[Scene]:
         bob_data = stack.enter_context(DataDirectory("bob"))
         bob = Node("bob", bob_data, bootstrap=[alice.mesh_text])
         async with bob, phone_of(alice, speech) as near, phone_of(bob, speech) as far:
+            await resolves(alice, bob)
             await connect(near, far, bob.uri)
             await secured(alice, bob)
             await near.hang_up()
             await ended(alice, bob)
         mallory = Node("bob", stack.enter_context(DataDirectory("mallory")), bootstrap=[alice.mesh_text])
         await stack.enter_async_context(mallory)
-        await mallory.event("published", uri=mallory.uri)
+        await resolves(alice, mallory)
         assert mallory.ready["fingerprint"] != bob.ready["fingerprint"]
         yield Scene(alice, bob_data, bob.ready["fingerprint"], mallory, speech)
 
@@ -77,7 +78,7 @@ async def test_a_call_from_the_impostor_is_refused(scene: Scene) -> None:
 
 async def test_beside_an_impostor_the_known_one_is_called(scene: Scene) -> None:
     async with scene.bob() as bob:
-        await bob.event("published", uri=bob.uri)
+        await resolves(scene.alice, bob)
         async with (
             phone_of(scene.alice, scene.speech) as near,
             phone_of(bob, scene.speech) as far,

@@ -37,8 +37,8 @@ async def strangers(voices: Mapping[str, Mapping[int, Path]]) -> AsyncIterator[t
 async def test_both_names_resolve_within_two_seconds_of_the_start(strangers: tuple[Site, Site]) -> None:
     alice, bob = strangers
     async with asyncio.TaskGroup() as group:
-        group.create_task(resolves(alice.node, bob.node.uri, timeout=2))
-        group.create_task(resolves(bob.node, alice.node.uri, timeout=2))
+        group.create_task(resolves(alice.node, bob.node, timeout=2))
+        group.create_task(resolves(bob.node, alice.node, timeout=2))
 
 
 async def test_strangers_become_acquainted_by_their_first_call(strangers: tuple[Site, Site]) -> None:

@@ -7,7 +7,7 @@ import pytest
 from tests.interop.conftest import Pair
 from tests.kit.baresip import Baresip, Line
 from tests.kit.capture import sip_messages
-from tests.kit.nodes import DataDirectory, Node
+from tests.kit.nodes import DataDirectory, Node, resolves
 
 pytestmark = [pytest.mark.interop, pytest.mark.namespaces, pytest.mark.asyncio(loop_scope="session")]
 
@@ -67,7 +67,7 @@ async def test_somebody_without_a_phone_is_away(pair: Pair) -> None:
     )
     with folder:
         async with carol, pair.alice.phone() as near:
-            await carol.event("published", timeout=5, uri=carol.uri)
+            await resolves(pair.alice.node, carol)
             await near.dial(carol.uri)
             closed = await near.event("CALL_CLOSED", timeout=5)
             assert closed["param"].startswith("480")

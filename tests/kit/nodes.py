@@ -234,11 +234,13 @@ async def fc_call(
     return await _answer(command("call", uri, "--json", "--data", str(data), *arguments), namespace, timeout)
 
 
-async def resolves(node: Node, uri: str, *, timeout: float) -> float:
-    """Ask the node for a name until it is found; return the seconds it took, raise TimeoutError."""
+async def resolves(asking: Node, wanted: Node, *, timeout: float = 5) -> float:
+    """Ask a node until it finds where another one is now; return the seconds it took, raise TimeoutError."""
     clock = asyncio.get_running_loop().time
     start = clock()
     async with asyncio.timeout(timeout):
-        while (await node.lookup(uri)).code != 0:
-            pass
-    return clock() - start
+        while True:
+            answer = await asking.lookup(wanted.uri)
+            for claim in answer.json.get("claims", ()):
+                if wanted.mesh_text in claim["endpoints"]:
+                    return clock() - start

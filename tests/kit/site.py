@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.kit.baresip import SAMPLE_RATES, Baresip, Line
 from tests.kit.capture import Capture, PhoneTraffic
+from tests.kit.journal import NotSeenError
 from tests.kit.nodes import Node
 
 
@@ -49,7 +50,10 @@ class Site:
 async def connect(caller: Baresip, callee: Baresip, uri: str) -> None:
     """Dial, wait until it rings at both ends, answer, wait until both are connected."""
     await caller.dial(uri)
-    await callee.event("CALL_INCOMING")
+    try:
+        await callee.event("CALL_INCOMING")
+    except NotSeenError as error:
+        raise NotSeenError(f"{error}\nthe caller saw:\n{caller.log()[-1500:]}") from None
     await caller.event("CALL_RINGING", "CALL_PROGRESS")
     await callee.accept()
     for phone in (callee, caller):
