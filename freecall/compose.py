@@ -99,7 +99,7 @@ async def open_node(config: Config, data: DataDirectory, log: EventLog) -> Async
                 on_event=lambda event: tell_overlay_news(log, event),
             )
         )
-        gatherer = EvidenceGatherer(overlay, identity.keyring, pins, wall_clock)
+        gatherer = EvidenceGatherer(overlay, identity.keyring, pins, wall_clock, identity.keyring.fingerprint)
         gateway = await stack.enter_async_context(
             _gateway(config, identity, ports, pins, gatherer, log, supervisor)
         )

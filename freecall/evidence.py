@@ -33,6 +33,7 @@ class ClaimEvidence:
     serial: int
     copies: int
     problem: str | None
+    is_own: bool = False
 
     @property
     def is_believable(self) -> bool:
@@ -43,7 +44,7 @@ class ClaimEvidence:
         """Return the claim as one stable JSON object."""
         return {
             "fingerprint": self.fingerprint,
-            "trust": self.trust.value,
+            "trust": "self" if self.is_own else self.trust.value,
             "node_id": self.node_id.hex(),
             "node_public_key": self.node_public_key.hex(),
             "endpoints": [str(endpoint) for endpoint in self.endpoints],
@@ -94,11 +95,19 @@ class Evidence:
 class EvidenceGatherer:
     """Asks the overlay about a name and judges what comes back."""
 
-    def __init__(self, overlay: Overlay, verifier: Verifier, pins: Pins, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        overlay: Overlay,
+        verifier: Verifier,
+        pins: Pins,
+        clock: Callable[[], float],
+        own_fingerprint: str | None = None,
+    ) -> None:
         self._overlay = overlay
         self._verifier = verifier
         self._pins = pins
         self._clock = clock
+        self._own_fingerprint = own_fingerprint
 
     async def gather(self, uri: str) -> Evidence:
         """Return what the mesh says about the canonical ``uri``.
@@ -138,6 +147,7 @@ class EvidenceGatherer:
             serial=serial,
             copies=found.copies,
             problem=problem,
+            is_own=fingerprint == self._own_fingerprint,
         )
 
     async def _key(self, uri: str, fingerprint: str, blob: bytes) -> bytes | None:

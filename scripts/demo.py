@@ -40,6 +40,11 @@ class DemoNode:
         self.data = folder / name
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
 
+    @property
+    def pid(self) -> int:
+        """The process."""
+        return self._process.pid
+
     def wait_for(self, name: str) -> dict[str, Any]:
         """Return the next event of that name."""
         assert self._process.stdout is not None
