@@ -374,7 +374,7 @@ class TransactionLayer(Generic[Path]):
             transaction.accepted = True
             self._put(transaction, self._accepted, accepted_key(response))
         self._input(transaction, name, response)
-        if name == "FINAL" and not transaction.is_over:
+        if name in ("FINAL", "FAILURE") and not transaction.is_over:
             self._room.answered(transaction)
 
     @staticmethod

@@ -423,6 +423,24 @@ def test_answered_transactions_make_room_for_new_ones() -> None:
     assert is_empty(layer)
 
 
+def test_refused_calls_that_are_never_acked_make_room_too() -> None:
+    layer = Layer(limits=TransactionLimits(servers=50, servers_per_source=10))
+    for number in range(100):
+        message = request("INVITE", branch=f"z9hG4bK-{number}", call_id=str(number))
+        layer.respond(begin(layer, message), reply(message, 486, tag="b"), 0.0)
+    assert len(layer) == 10
+    run(layer, 100)
+    assert is_empty(layer)
+
+
+def test_a_call_that_rings_or_was_answered_never_makes_room() -> None:
+    layer = Layer(limits=TransactionLimits(servers=50, servers_per_source=2))
+    for number, status in enumerate((180, 200)):
+        message = request("INVITE", branch=f"z9hG4bK-call-{number}", call_id=f"call-{number}")
+        layer.respond(begin(layer, message), reply(message, status, tag="b"), 0.0)
+    assert flood(layer, 3, "192.0.2.1", answer=True) == [503] * 3
+
+
 def test_when_all_is_full_the_largest_source_gives_way_to_a_new_one() -> None:
     layer = Layer(limits=TransactionLimits(servers=20, servers_per_source=15))
     flood(layer, 15, "192.0.2.66", answer=True)
