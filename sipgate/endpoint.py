@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from .client_transaction import ClientTransaction
 from .connections import ConnectionCounters
-from .flows import Flows
+from .flows import Flows, response_flow
 from .protocol.errors import SipError
 from .protocol.message import Request, Response, parse_message, reply
 from .protocol.salvage import salvage
@@ -44,7 +44,6 @@ from .server_transaction import Unacknowledged as UnacknowledgedError
 from .stream import StreamFlow
 from .supervision import Supervise, in_the_group
 from .transport import Address, Flow, Hop, TransportError, TransportLimits, is_reliable
-from .udp import UdpFlow
 from .vias import Vias
 
 _STATUS: dict[Cause, int] = {"timeout": 408, "transport": 503, "cancelled": 487, "overload": 503}
@@ -243,7 +242,7 @@ class Endpoint:
         note_source(request, *flow.remote)
         return self._layer.receive_request(
             request,
-            _response_flow(request, flow),
+            response_flow(request, flow),
             reliable=is_reliable(flow.transport),
             source=flow.remote[0],
             now=self._now(),
@@ -257,7 +256,7 @@ class Endpoint:
         note_source(request, *flow.remote)
         response = reply(request, error.status, error.reason, tag=stateless_tag(request))
         try:
-            _response_flow(request, flow).send(bytes(response))
+            response_flow(request, flow).send(bytes(response))
             self.counters.malformed_answered += 1
         except TransportError:
             self.counters.undeliverable += 1
@@ -394,11 +393,3 @@ class Endpoint:
         if self._timer is not None:
             self._timer.cancel()
         await self._flows.aclose()
-
-
-def _response_flow(request: Request, flow: Flow) -> Flow:
-    """Return where the responses to a request that came on `flow` go (18.2.2, RFC 3581)."""
-    if not isinstance(flow, UdpFlow):
-        return flow
-    port = response_port(request.top_via, flow.remote[1])
-    return flow if port == flow.remote[1] else flow.socket.flow((flow.remote[0], port))

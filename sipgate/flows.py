@@ -7,6 +7,7 @@ import ssl
 
 from .connections import Connections, StartTask
 from .protocol.message import Request
+from .protocol.via_rules import response_port
 from .transport import Flow, Hop, Owner, TransportError, TransportLimits
 from .udp import UdpFlow, UdpSocket
 from .vias import Vias
@@ -75,3 +76,11 @@ class Flows:
             local = self._vias.local_host(hop.host)
             sockets.sort(key=lambda sock: sock.local[0] != local)
         return sockets[0].flow((hop.host, hop.port)) if sockets else None
+
+
+def response_flow(request: Request, flow: Flow) -> Flow:
+    """Return where the responses to a request that came on `flow` go (18.2.2, RFC 3581)."""
+    if not isinstance(flow, UdpFlow):
+        return flow
+    port = response_port(request.top_via, flow.remote[1])
+    return flow if port == flow.remote[1] else flow.socket.flow((flow.remote[0], port))
