@@ -8,7 +8,7 @@ from typing import Any
 
 import platformdirs
 
-from .errors import ConfigError
+from .errors import ConfigError, reason
 
 MESH_PORT = 7350
 SIP_PORT = 5060
@@ -122,7 +122,7 @@ def load_config(path: Path, *, must_exist: bool) -> Config:
             raise ConfigError(f"{path} does not exist. Make one with fc-node --write-config.") from None
         return Config()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}.") from error
+        raise ConfigError(f"{path} cannot be read ({reason(error)}).") from error
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

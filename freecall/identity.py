@@ -11,7 +11,7 @@ from trust.keyring import Backend, Keyring, open_keyring
 from trust.uris import self_certifying_uri
 
 from .config import Config
-from .errors import ConfigError
+from .errors import ConfigError, reason
 from .mesh_uri import canonical, login_name, user_of
 from .store import DataDirectory
 
@@ -74,7 +74,9 @@ def sip_secret(data: DataDirectory, secret_file: str) -> str:
         try:
             lines = Path(secret_file).expanduser().read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"The phones' password cannot be read from {secret_file}: {error}.") from error
+            raise ConfigError(
+                f"The phones' password cannot be read from {secret_file} ({reason(error)})."
+            ) from error
         if not lines or not lines[0].strip():
             raise ConfigError(f"The first line of {secret_file} is empty. Write the phones' password there.")
         return lines[0].strip()

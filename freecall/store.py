@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from .errors import DataDirectoryInUse
+from .errors import DataDirectoryInUse, DataDirectoryUnusable
 
 
 class FileStore:
@@ -54,9 +54,13 @@ class DataDirectory:
 
         Raises:
             DataDirectoryInUse: another node runs on this folder.
+            DataDirectoryUnusable: the folder cannot be made or written to.
         """
-        self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise DataDirectoryUnusable(self.path, error.strerror or str(error)) from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

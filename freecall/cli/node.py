@@ -10,6 +10,7 @@ from pathlib import Path
 from freecall.config import TEMPLATE, Config, default_data_directory, load_config
 from freecall.errors import FreeCallError
 from freecall.logs import configure_logging
+from trust.errors import TrustError
 
 from . import USAGE_ERROR, complain, give_up, parser, say
 
@@ -25,7 +26,7 @@ def main() -> None:
         config = _configuration(arguments, data)
         configure_logging(config.log.level, personal=config.log.personal)
         _run(config, data, as_json=arguments.json)
-    except FreeCallError as error:
+    except (FreeCallError, TrustError) as error:
         give_up(str(error), USAGE_ERROR)
     except KeyboardInterrupt:  # a second Ctrl-C while stopping
         raise SystemExit(130) from None
@@ -44,16 +45,14 @@ def _run(config: Config, data: Path, *, as_json: bool) -> None:
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         try:
             runner.run(run_node(config, data, as_json=as_json))
-        except* FreeCallError as group:
+        except* (FreeCallError, TrustError) as group:
             raise _first(group) from None
 
 
-def _first(group: BaseExceptionGroup[FreeCallError]) -> FreeCallError:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    assert isinstance(error, FreeCallError)
-    return error
+def _first(group: BaseException) -> BaseException:
+    while isinstance(group, BaseExceptionGroup):
+        group = group.exceptions[0]
+    return group
 
 
 def _arguments() -> argparse.Namespace:

@@ -1,0 +1,91 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from freecall.config import Config, NodeConfig, PhonesConfig
+from freecall.errors import ConfigError, NotAMeshUri
+from freecall.identity import Identity, open_identity
+from freecall.store import DataDirectory
+from trust.delegation import check
+
+NOW = 1_800_000_000.0
+YEAR = 365 * 86400.0
+
+
+async def opened(path: Path, config: Config | None = None, now: float = NOW) -> Identity:
+    config = config or Config(node=NodeConfig(name="alice", openpgp="sequoia"))
+    with DataDirectory(path) as data:
+        identity = await open_identity(data, config, now=now)
+        await identity.keyring.aclose()
+        return identity
+
+
+async def test_the_first_start_makes_everything_and_the_second_keeps_it(tmp_path: Path) -> None:
+    first = await opened(tmp_path / "d")
+    second = await opened(tmp_path / "d", Config(node=NodeConfig(openpgp="sequoia")))
+    assert first.uri == second.uri == "sip:alice@mesh"
+    assert first.long_uri == second.long_uri
+    assert first.node_key.seed == second.node_key.seed
+    assert first.keyring.fingerprint == second.keyring.fingerprint
+    assert first.delegation == second.delegation
+    assert first.sip_secret == second.sip_secret
+    for path in (tmp_path / "d").rglob("*"):
+        assert path.stat().st_mode & 0o077 == 0, path
+
+
+async def test_the_delegation_is_what_peers_check(tmp_path: Path) -> None:
+    me = await opened(tmp_path / "d")
+    for uri in me.uris:
+        node = me.node_key.public_key
+        await check(me.keyring, me.delegation, me.public_key, now=NOW, uri=uri, node_public_key=node)
+
+
+async def test_a_delegation_that_nears_its_end_is_renewed_with_a_higher_serial(tmp_path: Path) -> None:
+    first = await opened(tmp_path / "d")
+    later = await opened(tmp_path / "d", now=NOW + 1.5 * YEAR)
+    assert later.delegation.delegation.serial > first.delegation.delegation.serial
+    assert later.delegation.delegation.not_after > first.delegation.delegation.not_after
+
+
+async def test_a_new_name_is_kept_and_delegated(tmp_path: Path) -> None:
+    first = await opened(tmp_path / "d")
+    renamed = await opened(tmp_path / "d", Config(node=NodeConfig(name="Alicia", openpgp="sequoia")))
+    assert renamed.uri == "sip:alicia@mesh"
+    assert renamed.delegation.delegation.serial > first.delegation.delegation.serial
+    assert renamed.keyring.fingerprint == first.keyring.fingerprint
+
+
+async def test_a_damaged_delegation_is_made_anew(tmp_path: Path) -> None:
+    await opened(tmp_path / "d")
+    (tmp_path / "d" / "delegation").write_bytes(b"\xc1garbage")
+    assert (await opened(tmp_path / "d")).delegation.delegation.uri == "sip:alice@mesh"
+
+
+async def test_a_damaged_node_key_is_a_sentence_and_is_not_overwritten(tmp_path: Path) -> None:
+    await opened(tmp_path / "d")
+    (tmp_path / "d" / "node.key").write_bytes(b"short")
+    with pytest.raises(ConfigError, match="damaged"):
+        await opened(tmp_path / "d")
+    assert (tmp_path / "d" / "node.key").read_bytes() == b"short"
+
+
+async def test_the_phones_password_can_come_from_a_file(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    config = Config(
+        node=NodeConfig(name="alice", openpgp="sequoia"), phones=PhonesConfig(secret_file=str(secret))
+    )
+    with pytest.raises(ConfigError, match="cannot be read"):
+        await opened(tmp_path / "d", config)
+    secret.write_text("\n")
+    with pytest.raises(ConfigError, match="empty"):
+        await opened(tmp_path / "d", config)
+    secret.write_text(" open sesame \nsecond line\n")
+    assert (await opened(tmp_path / "d", config)).sip_secret == "open sesame"
+
+
+async def test_a_name_that_cannot_be_is_a_sentence(tmp_path: Path) -> None:
+    config = Config()
+    config = replace(config, node=replace(config.node, name="a b"))
+    with pytest.raises(NotAMeshUri):
+        await opened(tmp_path / "d", config)
