@@ -48,13 +48,19 @@ class Vias:
         host, port = (to.host, to.port) if isinstance(to, Hop) else to.remote
         if to.transport != "udp" or (host, port) in self._no_tcp:
             return False
-        return len(bytes(request)) + _VIA_BYTES > MAX_UDP_REQUEST and self.local_host(host) != host
+        return len(bytes(request)) + _VIA_BYTES > MAX_UDP_REQUEST and not self._is_here(host)
 
     def takes_no_tcp(self, host: str, port: int) -> None:
         """Remember that there was no connection to be had; of too many memories the oldest goes."""
         self._no_tcp[host, port] = None
         if len(self._no_tcp) > _MAX_REMEMBERED:
             del self._no_tcp[next(iter(self._no_tcp))]
+
+    def _is_here(self, host: str) -> bool:
+        try:
+            return ipaddress.ip_address(host).is_loopback or self.local_host(host) == host
+        except ValueError:
+            return False
 
     @staticmethod
     def local_host(remote: str) -> str | None:
