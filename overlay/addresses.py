@@ -9,7 +9,7 @@ UNSPECIFIED = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
 
 
 def usable_addresses() -> list[str]:
-    """Return this machine's addresses that another machine may reach, global ones first; loopback when there is no other.
+    """Return the addresses at which another machine may reach this one, global ones first; else loopback.
 
     Link-local IPv6 addresses are left out: they mean nothing without an interface.
     """
@@ -19,9 +19,9 @@ def usable_addresses() -> list[str]:
     for adapter in ifaddr.get_adapters():
         for ip in adapter.ips:
             address = ipaddress.ip_address(ip.ip if isinstance(ip.ip, str) else ip.ip[0])
-            if not (address.is_loopback or address.is_unspecified or address.is_multicast):
-                if not (address.version == 6 and address.is_link_local):
-                    found.append(address)
+            useless = address.is_loopback or address.is_unspecified or address.is_multicast
+            if not useless and not (address.version == 6 and address.is_link_local):
+                found.append(address)
     if not found:
         return ["127.0.0.1"]
     found.sort(key=lambda a: (not a.is_global, a.is_link_local, a.version, a.packed))

@@ -63,7 +63,7 @@ class _Outstanding:
     deadline: asyncio.TimerHandle
 
 
-class MeshProtocol(KademliaProtocol):  # type: ignore[misc] - the package has no types
+class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
     """Requests and answers over up to two sockets (IPv4, IPv6). Nothing that arrives can make it raise."""
 
     router: MeshRoutingTable
@@ -274,7 +274,7 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc] - the package has no
         self.on_lost(contact)
 
     def prove_later(self, contact: Contact) -> None:
-        """Ask a node that the table has room for to prove its id, once; bounded, so a flood of strangers costs little."""
+        """Ask a node that the table has room for to prove its id; bounded, so a flood of strangers costs little."""
         if self.spawn is None or contact.address in self._proving or len(self._proving) >= MAX_PROVING:
             return
         if self.router.wants(contact):
@@ -296,7 +296,7 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc] - the package has no
     def welcome_if_new(self, node: Contact) -> None:
         """Do nothing: a node is taken in when it has proved its id (the base class hands over keys here, for ever)."""
 
-    def handle_call_response(self, result: Any, node: Contact) -> Any:
+    def handle_call_response(self, result: Any, _node: Contact) -> Any:
         """Do nothing: answers are matched in `_match`."""
         return result
 
@@ -324,8 +324,8 @@ def _udp_socket(endpoint: Endpoint) -> socket.socket:
     return made
 
 
-class MeshServer(Server):  # type: ignore[misc] - the package has no types
-    """Opens the sockets. Of the base class only the name of things is left: nothing is pickled, nothing runs unowned."""
+class MeshServer(Server):  # type: ignore[misc]
+    """Opens the sockets. Unlike the base class it pickles nothing and runs nothing unowned."""
 
     protocol: MeshProtocol
 

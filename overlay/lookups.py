@@ -21,7 +21,7 @@ Ask = Callable[[Contact], Awaitable[Nodes | Values | None]]
 
 @dataclass
 class Found:
-    """What a lookup for values brought: the newest record of each slot, by how many holders, and how many were asked."""
+    """What a lookup brought: the newest record of each slot, by how many holders; and how many were asked."""
 
     records: dict[tuple[int, bytes], Record] = field(default_factory=dict)
     copies: dict[tuple[int, bytes], int] = field(default_factory=dict)
@@ -78,8 +78,8 @@ class LookupRunner:
     async def values(self, target: NodeId, kind: Kind, *, all_of_them: bool, deadline: float) -> Found:
         """Return the values under ``target``.
 
-        One that checks itself (a blob, a node record) ends the search. Of a claim set every claim is wanted: the search ends
-        when the nearest nodes have answered, or a moment after the first hit when several holders have spoken.
+        One that checks itself (a blob, a node record) ends the search. Of a claim set every claim is wanted: the search
+        ends when the nearest nodes have answered, or a moment after the first hit when several holders have spoken.
         """
         lookup = self.lookup(target)
         found = Found()

@@ -147,8 +147,8 @@ class Overlay:
     async def join(self) -> int:
         """Look for other nodes: bootstrap addresses, remembered peers, the LAN; return how many contacts are known.
 
-        Returns as soon as the first has answered and the own neighbourhood was looked up, or after 3 s without anybody. The search
-        goes on in the background all the time.
+        Returns as soon as the first has answered and the own neighbourhood was looked up, or after 3 s without
+        anybody. The search goes on in the background all the time.
         """
         remembered = self._peers.load()
         if self._lan and not self._client:
@@ -233,9 +233,10 @@ class Overlay:
         oldest = min(
             self._protocol.router, key=lambda c: self._protocol.last_seen.get(c.id, 0.0), default=None
         )
-        if oldest is not None and await self._protocol.ping(oldest.endpoint) is None:
-            if await self._protocol.ping(oldest.endpoint) is None:
-                self._protocol.drop(oldest)
+        if oldest is None or await self._protocol.ping(oldest.endpoint) is not None:
+            return
+        if await self._protocol.ping(oldest.endpoint) is None:
+            self._protocol.drop(oldest)
 
     async def _republish(self) -> None:
         while True:

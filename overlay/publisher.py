@@ -1,4 +1,4 @@
-"""Keeps what this node publishes alive: stores it near its target, again before it expires, and takes it back at the end."""
+"""Keeps what this node publishes alive: stored near its target, again before it expires, taken back at the end."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from .dht import MeshProtocol
 from .lookups import LookupRunner
 from .protocol.contact import Contact
+from .protocol.errors import StoreCode
 from .protocol.nodeid import NodeId, distance
 from .protocol.record import Kind, sign_record
 from .protocol.record_store import OWN, Held
-from .protocol.wire import StoreCode
 from .sequence import Sequence
 
 TTL_SECONDS = 3600
@@ -38,7 +38,7 @@ class Publisher:
         self._publications: dict[tuple[Kind, NodeId], Publication] = {}
 
     async def publish(self, publication: Publication) -> int:
-        """Publish, and keep in mind for republishing; return how many nodes hold it (a majority at least is waited for)."""
+        """Publish, now and again; return how many nodes hold it (a majority at least is waited for)."""
         self._publications[publication.kind, publication.target] = publication
         return await self._spread(publication.kind, publication.target, self._make(publication, TTL_SECONDS))
 
@@ -59,7 +59,7 @@ class Publisher:
                 group.create_task(self._spread(publication.kind, publication.target, raw))
 
     def hand_over(self, newcomer: Contact) -> list[Held]:
-        """Return what a new neighbour should hold: values it is among the ``k`` nearest to, when nobody nearer than us is known.
+        """Return what a new neighbour should hold: values it is near to, if we are the nearest holder.
 
         The nearest holder alone hands over (paper section 2.5), so a newcomer is not flooded with copies.
         """

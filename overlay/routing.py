@@ -12,8 +12,11 @@ from .protocol.nodeid import NodeId
 MAX_PER_PREFIX = 2
 
 
-class MeshRoutingTable(RoutingTable):  # type: ignore[misc] - the package has no types
-    """Buckets of proven contacts. A full bucket refuses newcomers (old contacts are the steady ones, paper section 4.1)."""
+class MeshRoutingTable(RoutingTable):  # type: ignore[misc]
+    """Buckets of proven contacts.
+
+    A full bucket refuses newcomers: old contacts are the steady ones (paper section 4.1).
+    """
 
     buckets: list[KBucket]
 
@@ -39,7 +42,7 @@ class MeshRoutingTable(RoutingTable):  # type: ignore[misc] - the package has no
         bucket = self.buckets[self.get_bucket_for(contact)]
         if self._crowded(bucket, contact):
             return False
-        return len(bucket) < self.ksize or bucket.has_in_range(self.node) or bucket.depth() % 5 != 0
+        return len(bucket) < self.ksize or self._may_split(bucket)
 
     def add(self, contact: Contact) -> bool:
         """Take a proven contact in; False when its bucket is full or its network holds enough places there."""
@@ -50,7 +53,7 @@ class MeshRoutingTable(RoutingTable):  # type: ignore[misc] - the package has no
             if contact.id in bucket.nodes or len(bucket) < self.ksize:
                 bucket.add_node(contact)
                 return True
-            if not (bucket.has_in_range(self.node) or bucket.depth() % 5 != 0):
+            if not self._may_split(bucket):
                 bucket.add_node(contact)  # remembered as a replacement
                 return False
             self.split_bucket(self.buckets.index(bucket))
@@ -67,6 +70,10 @@ class MeshRoutingTable(RoutingTable):  # type: ignore[misc] - the package has no
         return [c for c in found if c.id != node.id and (exclude is None or c.id != exclude.id)][
             : k or self.ksize
         ]
+
+    def _may_split(self, bucket: KBucket) -> bool:
+        """Apply the package's rule (paper section 4.2): our own bucket, or one whose depth is not a multiple of 5."""
+        return bool(bucket.has_in_range(self.node) or bucket.depth() % 5 != 0)
 
     @staticmethod
     def _crowded(bucket: KBucket, contact: Contact) -> bool:

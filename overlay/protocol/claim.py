@@ -1,4 +1,4 @@
-"""Claims: who speaks for a URI. Stored under a hash of the URI, sealed with a key that only who knows the URI can make."""
+"""Claims: who speaks for a URI. Stored under a hash of it, sealed with a key that only who knows it can make."""
 
 import hashlib
 from dataclasses import dataclass

@@ -1,9 +1,9 @@
 """Iterative lookup (Kademlia paper, section 2.3) with continuous parallelism, as a pure state machine.
 
-A `Lookup` never touches a socket or a clock. Ask `next_queries()` whom to contact, and report `responded()`, `stalled()` or
-`failed()`. Up to ``alpha`` requests are out at any moment: there are no rounds, so nobody waits for the slowest
-of a round. A request that takes longer than its soft time-out is *stalled*: it gives its place to another, but
-a late answer still counts.
+A `Lookup` never touches a socket or a clock. Ask `next_queries()` whom to contact, and report `responded()`,
+`stalled()` or `failed()`. Up to ``alpha`` requests are out at any moment: there are no rounds, so nobody waits for
+the slowest of a round. A request that takes longer than its soft time-out is *stalled*: it gives its place to
+another, but a late answer still counts.
 """
 
 from collections.abc import Iterable
@@ -28,8 +28,8 @@ class PeerState(Enum):
 class Lookup:
     """Find the ``k`` nodes closest to ``target`` that answer, ``alpha`` requests at a time.
 
-    As soon as an answer brings nobody closer than the best three known, the rest of the ``k`` closest is asked at once: the way is
-    found, and only the confirmation is missing.
+    As soon as an answer brings nobody closer than the best three known, the rest of the ``k`` closest is asked at
+    once: the way is found, and only the confirmation is missing.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
 """Signed records: what a node publishes, bound to its key, to the place in the DHT and to an order of versions.
 
-A record is ``body || signature``: the body is the msgpack array ``[version, kind, public key, seq, ttl, payload]`` and the
-Ed25519 signature covers ``DOMAIN || target || body``. It therefore fits one target only; freshness is ``seq``, which
-never falls, and a time to live counted by the node that stores it, so clocks may be wrong (the rules of BEP 44).
+A record is ``body || signature``: the body is the msgpack array ``[version, kind, public key, seq, ttl, payload]``
+and the Ed25519 signature covers ``DOMAIN || target || body``. It therefore fits one target only; freshness is ``seq``,
+which never falls, and a time to live counted by the node that stores it, so clocks may be wrong (the rules of BEP 44).
 """
 
 import hashlib

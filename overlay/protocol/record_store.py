@@ -1,4 +1,4 @@
-"""What a node keeps for others: checked before it is kept, bounded in all, per key, per writer's address and network."""
+"""What a node keeps for others: checked before it is kept; bounded in all, per key, per address, per network."""
 
 from collections import Counter, OrderedDict
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Answers what other nodes ask: bounded, and never more than three times as long as a question from an unproven address."""
+"""Answers what other nodes ask: to an unproven address never more than three times as long as the question."""
 
 from collections.abc import Callable
 from typing import Protocol

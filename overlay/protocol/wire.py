@@ -1,12 +1,13 @@
 """Datagrams: msgpack arrays with a fixed shape, checked field by field. docs/protocol/overlay.md gives the layout.
 
-A request that finds nodes or values and cannot show a token is padded, so that no answer is more than three times as long: a forged
-sender address gains nothing.
+A request that finds nodes or values and cannot show a token is padded, so that no answer is more than three times
+as long: a forged sender address gains nothing.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
+from typing import Any, assert_never
 
 import msgpack
 
@@ -126,6 +127,8 @@ def pong_statement(transaction_id: bytes, asker: bytes) -> bytes:
 def encode_request(transaction_id: bytes, request: AnyRequest) -> bytes:
     """Return the datagram of a request."""
     flags = CLIENT_FLAG if request.client else 0
+    kind: Type
+    rest: list[Any]
     match request:
         case Ping():
             kind, rest = Type.PING, []
@@ -135,6 +138,8 @@ def encode_request(transaction_id: bytes, request: AnyRequest) -> bytes:
             kind, rest = Type.FIND_VALUE, [target, token, skip]
         case Store(target=target, token=token, kind=value_kind, value=value):
             kind, rest = Type.STORE, [target, token, value_kind, value]
+        case _:
+            assert_never(request)
     fields = [VERSION, int(kind), transaction_id, request.sender, flags, *rest]
     data: bytes = msgpack.packb([*fields, b""])
     wanted = _padded_size(request)
@@ -153,6 +158,8 @@ def _padded_size(request: AnyRequest) -> int:
 
 def encode_answer(transaction_id: bytes, answer: Answer) -> bytes:
     """Return the datagram of an answer."""
+    kind: Type
+    rest: list[Any]
     match answer:
         case Pong():
             kind, rest = (
@@ -166,6 +173,8 @@ def encode_answer(transaction_id: bytes, answer: Answer) -> bytes:
             kind, rest = Type.VALUES, [answer.token, *pack_contacts(answer.contacts), values, answer.total]
         case Stored(code=code):
             kind, rest = Type.STORED, [int(code)]
+        case _:
+            assert_never(answer)
     data: bytes = msgpack.packb([VERSION, int(kind), transaction_id, *rest])
     return data
 
@@ -277,7 +286,7 @@ def _read_stored(values: list[Any]) -> Stored:
     return Stored(StoreCode(_number(code, max(StoreCode))))
 
 
-_READERS = {
+_READERS: dict[int, Callable[[list[Any]], AnyRequest | Answer]] = {
     Type.PING: _read_ping,
     Type.PONG: _read_pong,
     Type.FIND_NODE: _read_find_node,

@@ -46,7 +46,7 @@ class StreamFramer:
 
     def _next(self) -> bytes | Ping | None:
         """Return one message, a ping, b"" for a lone CRLF that was dropped, or None when more bytes are needed."""
-        if self._buffer[:1] in (b"\r", b"\n"):
+        if bytes(self._buffer[:1]) in (b"\r", b"\n"):
             return self._line_breaks()
         end = self._buffer.find(b"\r\n\r\n", max(0, self._scanned - 3))
         if end < 0:

@@ -27,9 +27,35 @@ COMPACT = {
     "y": "identity",
 }
 LISTS = frozenset(
-    "accept accept-encoding accept-language alert-info allow allow-events contact content-encoding content-language "
-    "diversion error-info history-info in-reply-to p-asserted-identity p-preferred-identity path privacy proxy-require "
-    "reason record-route require route service-route supported unsupported via warning".split()
+    {
+        "accept",
+        "accept-encoding",
+        "accept-language",
+        "alert-info",
+        "allow",
+        "allow-events",
+        "contact",
+        "content-encoding",
+        "content-language",
+        "diversion",
+        "error-info",
+        "history-info",
+        "in-reply-to",
+        "p-asserted-identity",
+        "p-preferred-identity",
+        "path",
+        "privacy",
+        "proxy-require",
+        "reason",
+        "record-route",
+        "require",
+        "route",
+        "service-route",
+        "supported",
+        "unsupported",
+        "via",
+        "warning",
+    }
 )
 
 
@@ -134,7 +160,7 @@ class Headers:
     def copy(self) -> "Headers":
         """Return an independent copy."""
         copied = Headers()
-        copied._entries = list(self._entries)  # noqa: SLF001 - the same class
+        copied._entries = list(self._entries)
         return copied
 
     def __str__(self) -> str:

@@ -55,7 +55,7 @@ def parse(content_type: str, body: bytes) -> list[Part]:
     pieces = (b"\r\n" + body).split(delimiter, MAX_PARTS + 2)
     if len(pieces) > MAX_PARTS + 2:
         raise SipError(413, "Request Entity Too Large")
-    parts = []
+    parts: list[Part] = []
     for piece in pieces[1:]:
         if piece.startswith(b"--"):
             return parts

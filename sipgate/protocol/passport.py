@@ -1,7 +1,7 @@
 """The signed identity of a request between nodes: a PASSporT (RFC 8225) in the Identity header (RFC 8224).
 
-Our profile ``fc1``: EdDSA by the node key; the key travels in ``x5u`` as a URN; beside ``orig``, ``dest``, ``iat`` and ``mky`` the
-token covers Call-ID (``cid``), CSeq (``csq``) and the body (``bdy``), so that it fits one request only.
+Our profile ``fc1``: EdDSA by the node key; the key travels in ``x5u`` as a URN; beside ``orig``, ``dest``, ``iat`` and
+``mky`` the token covers Call-ID (``cid``), CSeq (``csq``) and the body (``bdy``), so that it fits one request only.
 """
 
 import base64
