@@ -21,7 +21,9 @@ BEGIN, END = "<!-- drawn: {} -->", "<!-- end: {} -->"
 def table(machine: ModuleType) -> str:
     """Return one row for each cell that the table names, and the timers of each state."""
     states = list(machine.State)
-    head = "| input \\ state | " + " | ".join(state.name for state in states if state is not machine.END) + " |"
+    head = (
+        "| input \\ state | " + " | ".join(state.name for state in states if state is not machine.END) + " |"
+    )
     lines = [head, "| --- " * len(states) + "|"]
     for given in machine.Input:
         cells = [cell(machine, state, given) for state in states if state is not machine.END]
