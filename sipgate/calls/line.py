@@ -81,8 +81,10 @@ class PhoneLine:
         return ()
 
     def admit(self, request: Request, flow: Flow | None) -> None:  # noqa: ARG002 - the address decides
-        """Take requests from the phone's own address only."""
-        if flow is not None and not any(same(flow.remote[0], host_of(way)) for way in self.phone_ways):
+        """Take requests from the phone's own address only, and none from the mesh side."""
+        if flow is None:
+            return
+        if flow.transport == "tls" or not any(same(flow.remote[0], host_of(way)) for way in self.phone_ways):
             raise Refusal(403, "This call belongs to another phone")
 
     def learn(self, way: Way) -> None:
@@ -123,9 +125,11 @@ class MeshLine:
         return self.identity.cancel_headers(invite)
 
     def admit(self, request: Request, flow: Flow | None) -> None:
-        """Take requests that the other node has signed, on whatever connection they come."""
+        """Take requests that the other node has signed, on whatever TLS connection they come."""
         if sender_of(request) != self.node_public_key:
             raise Refusal(403, "This call belongs to another node")
+        if flow is not None and flow.transport != "tls":
+            raise Refusal(403, "Calls between nodes go over TLS only")
         if flow is not None:
             self.flow = flow
 

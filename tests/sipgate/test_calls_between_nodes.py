@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -364,3 +366,31 @@ async def test_caps_refuse_what_is_too_much() -> None:
         assert (refused.status, refused.headers.get("Retry-After")) == (503, "2")
         await rung.say(486)
         await call.final()
+
+
+async def test_a_call_that_fails_through_our_own_fault_ends_alone_and_says_500() -> None:
+    """Whoever supervises keeps the node alive; the parties must still hear that it is over."""
+    failures: list[BaseException] = []
+
+    async def guard(job: Coroutine[Any, Any, None]) -> None:
+        try:
+            await job
+        except* ZeroDivisionError as group:
+            failures.append(group)
+
+    async with pair() as it:
+        it.a.gateway._supervise = lambda group, job, name: group.create_task(guard(job), name=name)
+        call, rung = await it.talking()
+        (ours,) = it.a.gateway.calls.values()
+        ours.spawn(_fault())
+        assert (await call.ended()).headers.get("Reason") == 'SIP;cause=500;text="This node has a fault"'
+        await rung.ended()
+        it.a.media.opened[0].fragment = None
+        again, rung = await it.talking()
+        await again.hang_up()
+        await rung.ended()
+    assert len(failures) == 1
+
+
+async def _fault() -> None:
+    raise ZeroDivisionError
