@@ -2,6 +2,8 @@
 
 import asyncio
 import socket
+import struct
+from collections import Counter
 from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self
@@ -12,6 +14,7 @@ from tests.kit.packets import Packet, parse_frame, rtp_payload
 PACKET_OUTGOING = 4
 ETH_P_ALL = 0x0003
 SO_RCVBUFFORCE = 33
+SO_TIMESTAMPNS = 35
 BUFFER_BYTES = 8 << 20
 
 
@@ -58,21 +61,22 @@ class Capture:
     def _open(self) -> socket.socket:
         sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
         sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_BYTES)
+        sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         sock.bind((self._interface, ETH_P_ALL))
         sock.setblocking(False)
         return sock
 
     def _read(self) -> None:
         assert self._socket is not None
-        now = asyncio.get_running_loop().time()
         for _ in range(500):
             try:
-                frame, (_, _, direction, *_) = self._socket.recvfrom(70_000)
+                frame, ancillary, _, (_, _, direction, *_) = self._socket.recvmsg(70_000, 64)
             except BlockingIOError:
                 break
             if self._interface == "lo" and direction == PACKET_OUTGOING:
                 continue  # the loopback shows each packet twice
-            packet = parse_frame(frame, now)
+            seconds, nanoseconds = struct.unpack("qq", ancillary[0][2])
+            packet = parse_frame(frame, seconds + nanoseconds / 1e9)
             if packet is not None:
                 self.packets.append(packet)
         for condition, future in self._waiting:
@@ -87,6 +91,16 @@ class PhoneTraffic:
         self._capture = capture
         self._ports = rtp_ports
         self._start = len(capture.packets)
+
+    def times_heard(self) -> dict[bytes, float]:
+        """Return payload -> when it was sent to the phone, for payloads that came once only."""
+        return _times(
+            (packet, payload) for packet, payload in self._rtp() if packet.destination[1] in self._ports
+        )
+
+    def times_spoken(self) -> dict[bytes, float]:
+        """Return payload -> when the phone sent it, for payloads that it sent once only."""
+        return _times((packet, payload) for packet, payload in self._rtp() if packet.source[1] in self._ports)
 
     def spoken(self) -> list[bytes]:
         """Payloads of the RTP packets that the phone sent, in order."""
@@ -125,6 +139,12 @@ class PhoneTraffic:
                 payload = rtp_payload(packet.payload)
                 if payload is not None:
                     yield packet, payload
+
+
+def _times(packets: Iterator[tuple[Packet, bytes]]) -> dict[bytes, float]:
+    seen = [(payload, packet.at) for packet, payload in packets]
+    counts = Counter(payload for payload, _ in seen)
+    return {payload: at for payload, at in seen if counts[payload] == 1}
 
 
 def sip_messages(capture: Capture, *, towards: int) -> list[str]:

@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import cast
 
@@ -92,9 +92,9 @@ def mutate(rng: random.Random, seed: bytes) -> bytes:
     return bytes(data[:60_000])
 
 
-def noise(rng: random.Random, seeds: Sequence[bytes], count: int) -> Iterator[bytes]:
-    """Yield `count` messages: a third random bytes, the others mutated from the seeds."""
-    for index in range(count):
+def noise(rng: random.Random, seeds: Sequence[bytes], number: int) -> Iterator[bytes]:
+    """Yield `number` messages: a third random bytes, the others mutated from the seeds."""
+    for index in range(number):
         if index % 3 == 0 or not seeds:
             yield rng.randbytes(rng.choice((1, 2, 20, 100, 512, 1200, 1472)))
         else:
@@ -145,41 +145,51 @@ def _unread_bytes(port: int) -> int:
     return sum(int(row[4].partition(":")[2], 16) for row in rows if int(row[1].partition(":")[2], 16) == port)
 
 
-async def flood_udp(address: tuple[str, int], messages: Iterator[bytes], *, burst: int = 50) -> int:
-    """Send each message from one socket, and let the receiver read each burst, so that none is lost."""
+def _addresses() -> Iterator[tuple[str, int]]:
+    """Yield loopback addresses, each another one: what is limited per sender shall not protect the receiver."""
+    for number in count(2):
+        yield f"127.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}", 0
+
+
+async def flood_udp(address: tuple[str, int], messages: Iterator[bytes], *, burst: int = 25) -> int:
+    """Send each burst of messages from an address of its own, and let the receiver read it all."""
     loop = asyncio.get_running_loop()
-    transport, _ = await loop.create_datagram_endpoint(_Silent, remote_addr=address)
-    count = 0
-    try:
-        while group := list(islice(messages, burst)):
+    sent = 0
+    for sender in _addresses():
+        group = list(islice(messages, burst))
+        if not group:
+            break
+        transport, _ = await loop.create_datagram_endpoint(_Silent, local_addr=sender, remote_addr=address)
+        try:
             for message in group:
                 transport.sendto(message)
-            count += len(group)
             async with asyncio.timeout(10):
                 while _unread_bytes(address[1]):  # noqa: ASYNC110 (the kernel sets no event)
-                    await asyncio.sleep(0.002)
-    finally:
-        transport.abort()
-    return count
+                    await asyncio.sleep(0.001)
+        finally:
+            transport.abort()
+        sent += len(group)
+    return sent
 
 
 async def flood_tcp(address: tuple[str, int], messages: Iterator[bytes]) -> int:
     """Write the messages into connections, a few into each and some connections at a time."""
-    count = 0
+    sent = 0
+    senders = _addresses()
     pieces = iter(lambda: list(islice(messages, PER_CONNECTION)), [])
     while group := list(islice(pieces, AT_A_TIME)):
         async with asyncio.TaskGroup() as tasks:
             for piece in group:
-                tasks.create_task(_one_connection(address, piece))
-        count += sum(len(piece) for piece in group)
-    return count
+                tasks.create_task(_one_connection(address, next(senders), piece))
+        sent += sum(len(piece) for piece in group)
+    return sent
 
 
-async def _one_connection(address: tuple[str, int], messages: list[bytes]) -> None:
+async def _one_connection(address: tuple[str, int], sender: tuple[str, int], messages: list[bytes]) -> None:
     """Write all, end, and read until the other side has ended too (it may well have had enough before)."""
     with suppress(ConnectionError, TimeoutError):
         async with asyncio.timeout(1):
-            reader, writer = await asyncio.open_connection(*address)
+            reader, writer = await asyncio.open_connection(*address, local_addr=sender)
             try:
                 writer.writelines(messages)
                 await writer.drain()

@@ -17,7 +17,7 @@ Address = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """One UDP datagram or TCP segment; `at` is the capture's clock in seconds, `sequence` is TCP's."""
+    """One UDP datagram or TCP segment; `at` is when the kernel saw it, in Unix seconds, `sequence` is TCP's."""
 
     at: float
     protocol: str
