@@ -40,7 +40,9 @@ def share(pid: int, seconds: float) -> tuple[float, float]:
 def place(node: DemoNode, uri: str, seconds: float) -> subprocess.Popen[str]:
     """Start fc-call."""
     command = [sys.executable, "-m", "freecall.cli.call", "--data", str(node.data), uri, "--json"]
-    return subprocess.Popen([*command, "--seconds", str(seconds)], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    return subprocess.Popen(
+        [*command, "--seconds", str(seconds)], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
 
 
 def outcome(process: subprocess.Popen[str]) -> dict[str, Any]:
@@ -84,11 +86,15 @@ def measure(folder: Path) -> dict[str, float]:
             )
             long = place(alice, "bob@mesh", WATCH_SECONDS + 2)
             alice.wait_for("call_secured")
-            figures["node in a call, MB"], figures["node in a call, % of a core"] = share(alice.pid, WATCH_SECONDS)
+            figures["node in a call, MB"], figures["node in a call, % of a core"] = share(
+                alice.pid, WATCH_SECONDS
+            )
             outcome(long)
             asked = [lookup_ms(alice.data, "bob@mesh") for _ in range(5)]
             figures["fc-lookup with a node, whole process, ms"] = statistics.median(asked)
-            guest = [lookup_ms(folder / "nobody", "bob@mesh", "--bootstrap", ready["mesh"][0]) for _ in range(5)]
+            guest = [
+                lookup_ms(folder / "nobody", "bob@mesh", "--bootstrap", ready["mesh"][0]) for _ in range(5)
+            ]
             figures["fc-lookup without a node, whole process, ms"] = statistics.median(guest)
     started = time.perf_counter()
     with running(DemoNode(folder, "bob")) as bob:
