@@ -354,13 +354,19 @@ class Call:
         await self._a.ring(progress.status, sdp, fragment)
 
     async def _early_answer(self, progress: Progress) -> bytes | None:
-        """Turn an early answer; one that cannot be served is left out, for the final one decides."""
-        if not progress.sdp:
+        """Turn an early answer; one that cannot be served is left out, for the final one decides.
+
+        A stranger gets none: the answer for the mesh says where we are, and that waits until somebody picks up.
+        """
+        if not progress.sdp or self._is_from_a_stranger():
             return None
         try:
             return await self.joint.answer(progress.leg.side, progress.sdp)
         except MediaRefused:
             return None
+
+    def _is_from_a_stranger(self) -> bool:
+        return self.direction == "in" and self._callee is not None and not self._callee.peer.known
 
     async def _answer_caller(self) -> None:
         assert self._b is not None

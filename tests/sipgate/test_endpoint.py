@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import socket
 import tracemalloc
 from collections.abc import Coroutine
@@ -370,9 +371,11 @@ async def test_memory_stays_flat_under_answered_requests() -> None:
             tracemalloc.start()
             await burst(phone, range(200))
             serving.seen.clear()
+            gc.collect()
             before, _ = tracemalloc.get_traced_memory()
             await burst(phone, range(200, 1200))
             serving.seen.clear()
+            gc.collect()
             after, _ = tracemalloc.get_traced_memory()
             tracemalloc.stop()
             assert b.transactions == 64

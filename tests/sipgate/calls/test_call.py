@@ -316,6 +316,17 @@ async def test_an_early_answer_is_passed_on_and_not_turned_twice() -> None:
         assert it.a.log[1:] == ["ring 183 early>phone", "answer early>phone"]
 
 
+async def test_a_stranger_learns_nothing_of_our_media_before_somebody_picks_up() -> None:
+    async with scene(direction="in", peer=replace(PEER, known=False)) as it:
+        await it.invited()
+        it.b[0].rings(183, b"early")
+        await settled()
+        assert it.a.log[1:] == ["ring 183"]
+        it.b[0].answers(b"early")
+        await settled()
+        assert it.a.log[2:] == ["answer early>mesh"]
+
+
 async def test_the_peers_transport_in_its_ringing_reaches_the_media() -> None:
     async with scene() as it:
         await it.invited()
