@@ -16,6 +16,8 @@ def validate_request(request: Request) -> None:
     if any(char <= " " or char in "<>" for char in request.uri):
         raise SipError(400, "Bad Request-URI")
     uri = Uri.parse(request.uri)
+    if uri.headers is not None:  # RFC 3261 19.1.1: a Request-URI has none
+        raise SipError(400, "Bad Request-URI")
     for name in ONCE:
         if request.headers.count(name) > 1:
             raise SipError(400, f"More than one {name}")
