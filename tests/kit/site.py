@@ -47,17 +47,27 @@ class Site:
         return PhoneTraffic(self.loopback, phone.rtp_ports)
 
 
-async def connect(caller: Baresip, callee: Baresip, uri: str) -> None:
-    """Dial, wait until it rings at both ends, answer, wait until both are connected."""
+async def ring(caller: Baresip, callee: Baresip, uri: str) -> None:
+    """Dial and wait until it rings at both ends."""
     await caller.dial(uri)
     try:
         await callee.event("CALL_INCOMING")
     except NotSeenError as error:
         raise NotSeenError(f"{error}\nthe caller saw:\n{caller.log()[-1500:]}") from None
     await caller.event("CALL_RINGING", "CALL_PROGRESS")
+
+
+async def answer(caller: Baresip, callee: Baresip) -> None:
+    """Pick up and wait until both are connected."""
     await callee.accept()
     for phone in (callee, caller):
         await phone.event("CALL_ESTABLISHED")
+
+
+async def connect(caller: Baresip, callee: Baresip, uri: str) -> None:
+    """Dial, wait until it rings at both ends, answer, wait until both are connected."""
+    await ring(caller, callee, uri)
+    await answer(caller, callee)
 
 
 async def secured(caller: Node, callee: Node) -> Mapping[str, Any]:
