@@ -13,6 +13,7 @@ HASHES = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}
 NONCE_SECONDS = 300.0
 MAX_NONCES = 10_000
 MAX_PARAMETERS = 24
+HEX = frozenset("0123456789abcdefABCDEF")
 
 
 class NonceState(Enum):
@@ -82,7 +83,7 @@ class Credentials:
         fields = parse_fields(value)
         try:
             count_text = fields["nc"]
-            if len(count_text) != 8 or fields["qop"].lower() != "auth":
+            if len(count_text) != 8 or not HEX.issuperset(count_text) or fields["qop"].lower() != "auth":
                 raise bad("credentials")
             return cls(
                 username=fields["username"],

@@ -12,12 +12,34 @@ VECTORS = Path(__file__).parents[2] / "vectors" / "rfc4475"
 
 VALID = [
     # section 3.1.1: syntactically valid
-    *("wsinv", "intmeth", "esc01", "escnull", "esc02", "lwsdisp", "longreq", "semiuri", "transports", "mpart01"),
+    *(
+        "wsinv",
+        "intmeth",
+        "esc01",
+        "escnull",
+        "esc02",
+        "lwsdisp",
+        "longreq",
+        "semiuri",
+        "transports",
+        "mpart01",
+    ),
     *("unreason", "noreason"),
     # 3.1.2.12: "a proxy or registrar may ignore the Date"; 3.2.1: no magic cookie is valid, compared as RFC 2543 did
     *("baddate", "badbranch"),
     # 3.3: right for a parser, judged by whoever serves the request (420, 401, 415, 406, 483, 404 or 200)
-    *("bext01", "regaut01", "invut", "sdp01", "zeromf", "unksm2", "cparam01", "cparam02", "regescrt", "bcast"),
+    *(
+        "bext01",
+        "regaut01",
+        "invut",
+        "sdp01",
+        "zeromf",
+        "unksm2",
+        "cparam01",
+        "cparam02",
+        "regescrt",
+        "bcast",
+    ),
     # 3.4: RFC 2543
     "inv2543",
 ]
