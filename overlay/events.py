@@ -15,4 +15,11 @@ class Lonely:
     """The last contact was lost, or none was found yet. The overlay keeps trying."""
 
 
-OverlayEvent = Joined | Lonely
+@dataclass(frozen=True)
+class Republished:
+    """What was published while alone now lies on others too: the least of its values on ``copies`` nodes."""
+
+    copies: int
+
+
+OverlayEvent = Joined | Lonely | Republished

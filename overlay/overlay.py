@@ -13,7 +13,7 @@ from typing import Any, Self
 from .addresses import reachable_endpoints
 from .dht import MeshServer
 from .errors import Isolated, OverlayError, WireError
-from .events import Joined, Lonely, OverlayEvent
+from .events import Joined, Lonely, OverlayEvent, Republished
 from .identity import NodeKey
 from .lan import LanDiscovery
 from .lookups import Found, LookupRunner
@@ -194,7 +194,9 @@ class Overlay:
         """After a time alone: look around, tell the owner, and publish where others can find it."""
         await self._lookups.nodes(self._key.node_id)
         self._on_event(Joined(self.contacts))
-        await self._publisher.republish()
+        copies = await self._publisher.republish()
+        if copies:
+            self._on_event(Republished(copies))
 
     def _lost_contact(self, _contact: Contact) -> None:
         if not self._client and not self.contacts and not self._alone:

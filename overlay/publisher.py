@@ -42,10 +42,13 @@ class Publisher:
         self._publications[publication.kind, publication.target] = publication
         return await self._spread(publication.kind, publication.target, self._make(publication, TTL_SECONDS))
 
-    async def republish(self) -> None:
-        """Publish everything again, one after the other."""
-        for publication in list(self._publications.values()):
-            await self._spread(publication.kind, publication.target, self._make(publication, TTL_SECONDS))
+    async def republish(self) -> int:
+        """Publish everything again, one after the other; return the least number of copies, 0 without anything."""
+        copies = [
+            await self._spread(p.kind, p.target, self._make(p, TTL_SECONDS))
+            for p in list(self._publications.values())
+        ]
+        return min(copies, default=0)
 
     async def withdraw(self) -> None:
         """Replace all signed records by empty ones with a higher sequence number."""

@@ -66,7 +66,7 @@ def unseal(uri: str, payload: bytes) -> Claim:
     except (InvalidTag, ValueError) as error:
         raise WireError("sealed for another name") from error
     fields = unpack(plain, most=5)
-    if type(fields) is not list or len(fields) != 5 or fields[0] != VERSION:
+    if type(fields) is not list or len(fields) != 5 or type(fields[0]) is not int or fields[0] != VERSION:
         raise WireError("claim version")
     if not all(type(value) is bytes for value in fields[1:]):
         raise WireError("claim fields")

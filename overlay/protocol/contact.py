@@ -37,11 +37,11 @@ def unpack_contacts(v4: bytes, v6: bytes, *, most: int) -> list[Contact]:
     """Read what `pack_contacts` wrote.
 
     Raises:
-        WireError: a length that does not fit, a port 0, or more than ``most`` contacts.
+        WireError: a length that does not fit, an endpoint nobody listens at, or more than ``most`` contacts.
     """
-    contacts = []
+    contacts: list[Contact] = []
     for data, size in ((v4, ID_BYTES + V4_BYTES), (v6, ID_BYTES + V6_BYTES)):
-        if len(data) % size or len(data) // size > most:
+        if len(data) % size or len(contacts) + len(data) // size > most:
             raise WireError("contacts")
         for at in range(0, len(data), size):
             node_id = NodeId(data[at : at + ID_BYTES])

@@ -18,7 +18,7 @@ class Endpoint:
 
     @classmethod
     def parse(cls, text: str) -> "Endpoint":
-        """Read ``192.0.2.1:7350`` or ``[2001:db8::1]:7350``.
+        """Read ``192.0.2.1:7350`` or ``[2001:db8::1]:7350``. A scope id (``%eth0``) means nothing to others: refused.
 
         Raises:
             ValueError: the text is neither.
@@ -27,8 +27,11 @@ class Endpoint:
         if not colon or not port.isascii() or not port.isdigit() or not 0 <= int(port) <= 65535:
             raise ValueError(f"{text!r} is no IP address with a port")
         bracketed = host.startswith("[") and host.endswith("]")
-        address = ipaddress.ip_address(host[1:-1] if bracketed else host)
-        if bracketed != (address.version == 6):
+        try:
+            address = ipaddress.ip_address(host[1:-1] if bracketed else host)
+        except ValueError as error:
+            raise ValueError(f"{text!r} is no IP address with a port") from error
+        if bracketed != (address.version == 6) or "%" in host:
             raise ValueError(f"{text!r} is no IP address with a port")
         return cls(str(address), int(port))
 
@@ -37,14 +40,14 @@ class Endpoint:
         """Read the compact form: 4 or 16 address bytes and 2 port bytes.
 
         Raises:
-            WireError: another length, or port 0.
+            WireError: another length, port 0, or an address that is not one node's.
         """
         if len(data) not in (V4_BYTES, V6_BYTES):
             raise WireError("endpoint length")
         port = int.from_bytes(data[-2:], "big")
         if port == 0:
             raise WireError("port 0")
-        return cls(str(ipaddress.ip_address(data[:-2])), port)
+        return cls(_host(data[:-2]), port)
 
     def pack(self) -> bytes:
         """Return the compact form."""
@@ -55,8 +58,24 @@ class Endpoint:
         """True for an IPv6 address."""
         return ":" in self.host
 
+    @property
+    def is_loopback(self) -> bool:
+        """True for an address that means this machine."""
+        return self.host == "::1" or self.host.startswith("127.")
+
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if self.is_v6 else f"{self.host}:{self.port}"
+
+
+@lru_cache(4096)
+def _host(packed: bytes) -> str:
+    """Return the address as text; whatever others name, we send to single hosts only."""
+    address = ipaddress.ip_address(packed)
+    everybody = packed == b"\xff\xff\xff\xff"
+    disguised = address.version == 6 and address.ipv4_mapped is not None
+    if address.is_multicast or address.is_unspecified or everybody or disguised:
+        raise WireError("address")
+    return str(address)
 
 
 @lru_cache(4096)

@@ -8,11 +8,13 @@ another, but a late answer still counts.
 
 from collections.abc import Iterable
 from enum import Enum, auto
+from itertools import islice
 
 from .contact import Contact
 from .nodeid import NodeId, distance
 
 STABLE_TOP = 3
+MAX_ASKED = 200
 
 
 class PeerState(Enum):
@@ -29,17 +31,26 @@ class Lookup:
     """Find the ``k`` nodes closest to ``target`` that answer, ``alpha`` requests at a time.
 
     As soon as an answer brings nobody closer than the best three known, the rest of the ``k`` closest is asked at
-    once: the way is found, and only the confirmation is missing.
+    once: the way is found, and only the confirmation is missing. Liars who name ever closer nodes that do not exist
+    cannot keep it going: it asks ``max_asked`` at most.
     """
 
     def __init__(
-        self, target: NodeId, seeds: Iterable[Contact], *, k: int, alpha: int, own_id: NodeId | None = None
+        self,
+        target: NodeId,
+        seeds: Iterable[Contact],
+        *,
+        k: int,
+        alpha: int,
+        own_id: NodeId | None = None,
+        max_asked: int = MAX_ASKED,
     ) -> None:
         self.target = target
         self.asked = 0
         self._k = k
         self._alpha = alpha
         self._own_id = own_id
+        self._max_asked = max_asked
         self._contacts: dict[NodeId, Contact] = {}
         self._states: dict[NodeId, PeerState] = {}
         self._order: list[NodeId] = []
@@ -48,7 +59,7 @@ class Lookup:
     def next_queries(self) -> list[Contact]:
         """Return the peers to ask now, and count them as in flight."""
         waiting = sum(state is PeerState.WAITING for state in self._states.values())
-        room = max(0, self._alpha - waiting)
+        room = max(0, min(self._alpha - waiting, self._max_asked - self.asked))
         heard = [peer for peer in self._candidates() if self._states[peer] is PeerState.HEARD][:room]
         for peer in heard:
             self._states[peer] = PeerState.WAITING
@@ -79,7 +90,7 @@ class Lookup:
     def done(self) -> bool:
         """True once each of the ``k`` closest that do not stall has answered, or nobody is left to wait for."""
         candidates = self._candidates()
-        if not candidates:
+        if not candidates or self.asked >= self._max_asked:
             return not self.is_waiting
         return all(self._states[peer] is PeerState.QUERIED for peer in candidates)
 
@@ -90,8 +101,8 @@ class Lookup:
 
     def result(self) -> list[Contact]:
         """Return the peers that answered, closest first, at most ``k``."""
-        answered = [peer for peer in self._order if self._states[peer] is PeerState.QUERIED]
-        return [self._contacts[peer] for peer in answered[: self._k]]
+        answered = (peer for peer in self._order if self._states[peer] is PeerState.QUERIED)
+        return [self._contacts[peer] for peer in islice(answered, self._k)]
 
     def _candidates(self) -> list[NodeId]:
         """Return the ``k`` closest peers that may still matter: neither unreachable nor stalled."""

@@ -94,7 +94,7 @@ def parse_record(target: bytes, raw: bytes) -> Record:
         raise WireError("record size")
     body, signature = raw[:-SIGNATURE_BYTES], raw[-SIGNATURE_BYTES:]
     fields = unpack(body, most=6)
-    if type(fields) is not list or len(fields) != 6 or fields[0] != VERSION:
+    if type(fields) is not list or len(fields) != 6 or type(fields[0]) is not int or fields[0] != VERSION:
         raise WireError("record version")
     record = _typed(fields, raw)
     if record.kind is Kind.NODE and node_id_of(record.public_key) != target:

@@ -54,6 +54,9 @@ class RecordStore:
         if held is None:
             held = _checked(target, kind, raw, host)
             self._replace(held, now)
+        elif host == OWN and held.host != OWN:
+            self._count(held, -1)
+            held.host = OWN
         held.expires = now + held.ttl
 
     def get(self, target: bytes, now: float) -> list[bytes]:

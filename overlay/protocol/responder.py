@@ -1,12 +1,12 @@
 """Answers what other nodes ask: to an unproven address never more than three times as long as the question."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from .contact import Contact
-from .endpoint import Endpoint, pack_host
+from .endpoint import V6_BYTES, Endpoint, pack_host
 from .errors import StoreCode, StoreRefused
-from .nodeid import NodeId
+from .nodeid import ID_BYTES, NodeId
 from .record_store import RecordStore
 from .token import Tokens
 from .wire import (
@@ -28,6 +28,9 @@ from .wire import (
 AMPLIFICATION = 3
 MAX_ANSWER_CONTACTS = 16
 FEW_CONTACTS = 4
+MAX_TOTAL = 255
+MSGPACK_HEADER_BYTES = 3
+V6_CONTACT_BYTES = ID_BYTES + V6_BYTES
 
 
 class Table(Protocol):
@@ -69,7 +72,12 @@ class Responder:
             case FindNode() | FindValue():
                 proven = self._tokens.is_valid(request.token, pack_host(source.host), now)
                 room = MAX_DATAGRAM if proven else min(MAX_DATAGRAM, AMPLIFICATION * size)
-                return self._find(transaction_id, request, token, room, now)
+                near = self._near(request, source)
+                values = self._store.get(request.target, now) if isinstance(request, FindValue) else []
+                if not values:
+                    return _nodes(transaction_id, token, near, room)
+                skip = request.skip if isinstance(request, FindValue) else 0
+                return _values(transaction_id, token, near[:FEW_CONTACTS], values[:MAX_TOTAL], skip, room)
 
     def _keep(self, request: Store, source: Endpoint, now: float) -> StoreCode:
         if not self._tokens.is_valid(request.token, pack_host(source.host), now):
@@ -80,41 +88,46 @@ class Responder:
             return refused.code
         return StoreCode.STORED
 
-    def _find(
-        self, transaction_id: bytes, request: FindNode | FindValue, token: bytes, room: int, now: float
-    ) -> bytes:
-        near = tuple(
-            c for c in self._table.nearest(request.target, MAX_ANSWER_CONTACTS + 1) if c.id != request.sender
-        )
-        near = near[:MAX_ANSWER_CONTACTS]
-        values = self._store.get(request.target, now)[:255] if isinstance(request, FindValue) else []
-        if not values:
-            return _fitting(room, near, lambda some: encode_answer(transaction_id, Nodes(token, some)))
-        assert isinstance(request, FindValue)
-        few = near[:FEW_CONTACTS]
-        shown = values[request.skip :]
-        while shown:
-            data = encode_answer(transaction_id, Values(token, few, tuple(shown), len(values)))
-            if len(data) <= room:
-                return data
-            if few:
-                few = few[:-1]
-            else:
-                few, shown = near[:FEW_CONTACTS], shown[:-1]
-        return _fitting(
-            room, near, lambda some: encode_answer(transaction_id, Values(token, some, (), len(values)))
-        )
+    def _near(self, request: FindNode | FindValue, source: Endpoint) -> list[Contact]:
+        """Return whom to name: not the asker itself, and who is on our loopback only to who is there too."""
+        found = self._table.nearest(request.target, MAX_ANSWER_CONTACTS + 1)
+        local = source.is_loopback
+        named = [c for c in found if c.id != request.sender and (local or not c.endpoint.is_loopback)]
+        return named[:MAX_ANSWER_CONTACTS]
 
 
-def _fitting(
-    room: int, contacts: tuple[Contact, ...], encode: Callable[[tuple[Contact, ...]], bytes]
-) -> bytes:
+def _nodes(transaction_id: bytes, token: bytes, near: Sequence[Contact], room: int) -> bytes:
     """Encode with as many contacts as there is room for."""
     while True:
-        data = encode(contacts)
-        if len(data) <= room or not contacts:
+        data = encode_answer(transaction_id, Nodes(token, tuple(near)))
+        if len(data) <= room or not near:
             return data
-        contacts = contacts[: len(contacts) - max(1, (len(data) - room) // 38)]
+        near = near[: len(near) - max(1, (len(data) - room) // V6_CONTACT_BYTES)]
+
+
+def _values(
+    transaction_id: bytes,
+    token: bytes,
+    near: Sequence[Contact],
+    values: Sequence[bytes],
+    skip: int,
+    room: int,
+) -> bytes:
+    """Encode with as many values as there is room for, then as many contacts."""
+    empty = encode_answer(transaction_id, Values(token, (), (), len(values)))
+    room -= len(empty) + MSGPACK_HEADER_BYTES
+    shown, named = [], []
+    for value in values[skip:]:
+        room -= len(value) + MSGPACK_HEADER_BYTES
+        if room < 0:
+            break
+        shown.append(value)
+    for contact in near:
+        room -= V6_CONTACT_BYTES
+        if room < 0:
+            break
+        named.append(contact)
+    return encode_answer(transaction_id, Values(token, tuple(named), tuple(shown), len(values)))
 
 
 __all__ = ["Answer", "Responder", "Table"]

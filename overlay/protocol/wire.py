@@ -1,7 +1,7 @@
 """Datagrams: msgpack arrays with a fixed shape, checked field by field. docs/protocol/overlay.md gives the layout.
 
-A request that finds nodes or values and cannot show a token is padded, so that no answer is more than three times
-as long: a forged sender address gains nothing.
+A request without a token is padded, and no answer to it is more than three times as long: a forged sender address
+gains nothing.
 """
 
 from collections.abc import Callable
@@ -194,7 +194,10 @@ def decode(data: bytes) -> tuple[bytes, AnyRequest | Answer]:
     reader = _READERS.get(fields[1]) if type(fields[1]) is int else None
     if reader is None:
         raise WireError("datagram type")
-    return transaction_id, reader(fields[3:])
+    message = reader(fields[3:])
+    if isinstance(message, AnyRequest) and len(data) < _padded_size(message):
+        raise WireError("a request without a token must be padded")
+    return transaction_id, message
 
 
 def _bytes(value: Any, size: int) -> bytes:
