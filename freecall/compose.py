@@ -84,6 +84,7 @@ async def open_node(config: Config, data: DataDirectory, log: EventLog) -> Async
     identity = await open_identity(data, config, now=wall_clock())
     ports = Ports.choose(config)
     pins = Pins(data.file("pins.json"))
+    names = (identity.uri, identity.long_uri)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(identity.keyring.aclose)
         group = await stack.enter_async_context(asyncio.TaskGroup())
@@ -96,7 +97,7 @@ async def open_node(config: Config, data: DataDirectory, log: EventLog) -> Async
                 peers=data.file("peers"),
                 sequence=data.file("sequence"),
                 lan=config.node.lan,
-                on_event=lambda event: tell_overlay_news(log, event),
+                on_event=lambda event: tell_overlay_news(log, names, event),
             )
         )
         gatherer = EvidenceGatherer(overlay, identity.keyring, pins, wall_clock, identity.keyring.fingerprint)

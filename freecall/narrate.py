@@ -53,8 +53,10 @@ class Narrator:
         return "Alone: no other node found yet. Calls to yourself and echo@mesh work."
 
     def _published(self, f: dict[str, Any]) -> str:
-        holders = "1 node" if f["copies"] == 1 else f"{f['copies']} nodes"
-        return f"{f['uri'].removeprefix('sip:')} can be found (kept by {holders})."
+        name = f["uri"].removeprefix("sip:")
+        if f["copies"] == 1:
+            return f"{name} is published, so far on this node only."
+        return f"{name} can be found: {f['copies']} nodes keep it."
 
     def _phone_registered(self, f: dict[str, Any]) -> str:
         return f"Phone ready: {f['contact']}"

@@ -1,9 +1,10 @@
 """Turns what the packages report into the events of docs/events.md."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import asdict
 
-from overlay.events import Joined, OverlayEvent
+from overlay.events import Joined, Lonely, OverlayEvent, Republished
 from sipgate.events import CallEnded, CallRefused, CallStarted, GatewayEvent
 
 from .events import EventLog
@@ -45,9 +46,13 @@ class GatewayNews:
         return call_id
 
 
-def tell_overlay_news(log: EventLog, event: OverlayEvent) -> None:
-    """Emit what the overlay reports."""
-    if isinstance(event, Joined):
-        log.emit("joined", contacts=event.contacts)
-    else:
-        log.emit("isolated")
+def tell_overlay_news(log: EventLog, uris: Iterable[str], event: OverlayEvent) -> None:
+    """Emit what the overlay reports; ``uris`` are the names that this node publishes."""
+    match event:
+        case Joined(contacts=contacts):
+            log.emit("joined", contacts=contacts)
+        case Republished(copies=copies):
+            for uri in uris:
+                log.emit("published", uri=uri, copies=copies)
+        case Lonely():
+            log.emit("isolated")

@@ -25,12 +25,17 @@ class NonceState(Enum):
 
 
 class Nonces:
-    """Gives out nonces that prove themselves (time and HMAC) and remembers the counts used with each."""
+    """Gives out nonces that prove themselves (time and HMAC) and remembers the counts used with each.
+
+    When a nonce is forgotten because there are too many, all as old as it that were not used yet become stale:
+    a forgotten count can never be replayed.
+    """
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
         self._serial = 0
         self._used: OrderedDict[str, int] = OrderedDict()
+        self._forgotten = -1  # milliseconds: no new nonce up to that time is accepted
 
     def issue(self, now: float) -> str:
         """Return a nonce for one challenge at ``now`` (seconds)."""
@@ -41,23 +46,30 @@ class Nonces:
     def check(self, nonce: str, count: int, now: float) -> NonceState:
         """Accept a count once: it must be higher than all used before with this nonce."""
         stamp, mac = nonce[:18], nonce[18:]
-        if not hmac.compare_digest(mac.encode(), self._mac(stamp).encode()):
+        if not hmac.compare_digest(mac.encode("utf-8", "surrogateescape"), self._mac(stamp).encode()):
             return NonceState.STALE
-        age = now - int(stamp[:12], 16) / 1000
-        if not -1.0 <= age <= NONCE_SECONDS:
+        issued = _milliseconds(nonce)
+        if not -1.0 <= now - issued / 1000 <= NONCE_SECONDS:
             return NonceState.STALE
-        last = self._used.get(nonce, 0)
-        if count <= last:
+        last = self._used.get(nonce)
+        if last is None and issued <= self._forgotten:
+            return NonceState.STALE
+        if count <= (last or 0):
             return NonceState.REPLAYED
         self._used[nonce] = count
         self._used.move_to_end(nonce)
         if len(self._used) > MAX_NONCES:
-            self._used.popitem(last=False)
+            oldest, _ = self._used.popitem(last=False)
+            self._forgotten = max(self._forgotten, _milliseconds(oldest))
         return NonceState.OK
 
     def _mac(self, text: str) -> str:
         mac = hmac.digest(self._secret, text.encode("utf-8", "surrogateescape"), "sha256")[:15]
         return base64.urlsafe_b64encode(mac).decode()
+
+
+def _milliseconds(nonce: str) -> int:
+    return int(nonce[:12], 16)
 
 
 @dataclass(frozen=True)

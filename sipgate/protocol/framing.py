@@ -23,6 +23,7 @@ class StreamFramer:
         self._max = max_message
         self._buffer = bytearray()
         self._scanned = 0
+        self._total = 0  # length of the message at hand, once its headers are complete
 
     @property
     def pending(self) -> int:
@@ -48,22 +49,27 @@ class StreamFramer:
         """Return one message, a ping, b"" for a lone CRLF that was dropped, or None when more bytes are needed."""
         if bytes(self._buffer[:1]) in (b"\r", b"\n"):
             return self._line_breaks()
+        if not self._total and not self._find_end():
+            return None
+        if len(self._buffer) < self._total:
+            return None
+        message = bytes(self._buffer[: self._total])
+        del self._buffer[: self._total]
+        self._scanned = self._total = 0
+        return message
+
+    def _find_end(self) -> bool:
+        """Tell whether the headers are complete; then note the length of the message."""
         end = self._buffer.find(b"\r\n\r\n", max(0, self._scanned - 3))
         if end < 0:
             self._scanned = len(self._buffer)
             if len(self._buffer) > self._max:
                 raise SipError(513, "Message Too Large")
-            return None
-        total = end + 4 + _content_length(bytes(self._buffer[:end]))
-        if total > self._max:
+            return False
+        self._total = end + 4 + _content_length(bytes(self._buffer[:end]))
+        if self._total > self._max:
             raise SipError(513, "Message Too Large")
-        if len(self._buffer) < total:
-            self._scanned = end
-            return None
-        message = bytes(self._buffer[:total])
-        del self._buffer[:total]
-        self._scanned = 0
-        return message
+        return True
 
     def _line_breaks(self) -> bytes | Ping | None:
         self._scanned = 0
@@ -77,13 +83,20 @@ class StreamFramer:
 
 
 def _content_length(head: bytes) -> int:
-    found: int | None = None
-    for line in head.split(b"\r\n")[1:]:
-        name, colon, value = line.partition(b":")
-        if colon and fold_name(name.strip().decode("latin-1")) == "content-length":
+    """Return Content-Length as `parse_message` will read it: a folded line belongs to the header before."""
+    found: str | None = None
+    folds = False  # the line at hand may be continued
+    for line in head.decode("latin-1").split("\r\n")[1:]:
+        if line[:1] in (" ", "\t"):
+            if folds and found is not None:
+                found = f"{found} {line.strip()}".strip()
+            continue
+        name, colon, value = line.partition(":")
+        folds = bool(colon) and fold_name(name.rstrip(" \t")) == "content-length"
+        if folds:
             if found is not None:
                 raise bad("Content-Length")
-            found = parse_number(value.strip().decode("latin-1"), "Content-Length", 2**31)
+            found = value.strip(" \t")
     if found is None:
         raise bad("message: no Content-Length on a stream")
-    return found
+    return parse_number(found, "Content-Length", 2**31)
