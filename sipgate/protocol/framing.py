@@ -85,15 +85,15 @@ class StreamFramer:
 def _content_length(head: bytes) -> int:
     """Return Content-Length as `parse_message` will read it: a folded line belongs to the header before."""
     found: str | None = None
-    folds = False  # the line at hand may be continued
+    inside = False  # the line before is Content-Length
     for line in head.decode("latin-1").split("\r\n")[1:]:
         if line[:1] in (" ", "\t"):
-            if folds and found is not None:
+            if inside and found is not None:
                 found = f"{found} {line.strip()}".strip()
             continue
         name, colon, value = line.partition(":")
-        folds = bool(colon) and fold_name(name.rstrip(" \t")) == "content-length"
-        if folds:
+        inside = bool(colon) and fold_name(name.rstrip(" \t")) == "content-length"
+        if inside:
             if found is not None:
                 raise bad("Content-Length")
             found = value.strip(" \t")

@@ -73,7 +73,7 @@ def test_old_forged_and_foreign_nonces_are_stale() -> None:
     assert nonces.check(nonce, 1, 90.0) is NonceState.STALE
     assert nonces.check(nonce[:-1] + "A", 1, 101.0) is NonceState.STALE or nonce.endswith("A")
     assert nonces.check(Nonces(b"other").issue(100.0), 1, 101.0) is NonceState.STALE
-    for junk in ("", "x", "\udcff", "0" * 18, "é" * 40):
+    for junk in ("", "x", "\udcff", "0" * 18, "é" * 40, "0" * 18 + "\udcff"):
         assert nonces.check(junk, 1, 101.0) is NonceState.STALE
 
 
@@ -83,6 +83,18 @@ def test_two_nonces_of_one_moment_differ_and_memory_is_bounded() -> None:
     for _ in range(MAX_NONCES + 50):
         nonces.check(nonces.issue(1.0), 1, 1.0)
     assert len(nonces._used) == MAX_NONCES
+
+
+def test_a_nonce_that_was_forgotten_cannot_be_replayed() -> None:
+    nonces = Nonces(b"secret")
+    first = nonces.issue(1.0)
+    unused = nonces.issue(1.0)
+    assert nonces.check(first, 1, 1.0) is NonceState.OK
+    for number in range(MAX_NONCES):
+        assert nonces.check(nonces.issue(2.0 + number / 1000), 1, 20.0) is NonceState.OK
+    assert nonces.check(first, 1, 20.0) is NonceState.STALE
+    assert nonces.check(unused, 1, 20.0) is NonceState.STALE
+    assert nonces.check(nonces.issue(20.0), 1, 20.0) is NonceState.OK
 
 
 def test_a_challenge_can_be_read_back() -> None:
