@@ -2,7 +2,11 @@
 
 from collections.abc import Iterator
 
-from .scanner import is_token, split
+from .errors import SipError
+from .scanner import MAX_VALUES, bad, is_token, split
+
+MAX_HEADERS = 256
+MAX_HEADER_VALUE = 16 * 1024
 
 COMPACT = {
     "a": "accept-contact",
@@ -92,13 +96,16 @@ class Headers:
         """Return all values; where the grammar is a list, split at its commas.
 
         Raises:
-            SipError: a quoted string or an angle bracket in a list is not closed.
+            SipError: a quoted string or an angle bracket in a list is not closed, or the list is longer than 128.
         """
         wanted = fold_name(name)
         values = [value for folded, _, value, _ in self._entries if folded == wanted]
         if wanted not in LISTS:
             return values
-        return [part for value in values for part in split(value, ",") if part]
+        parts = [part for value in values for part in split(value, ",") if part]
+        if len(parts) > MAX_VALUES:
+            raise SipError(400, "Too many values")
+        return parts
 
     def count(self, name: str) -> int:
         """Return how many lines carry the header."""
@@ -168,6 +175,36 @@ class Headers:
             f"{line}\r\n" if line is not None else f"{name}: {value}\r\n"
             for _, name, value, line in self._entries
         )
+
+
+def parse_headers(lines: list[str], most: int = MAX_HEADERS) -> Headers:
+    """Return the headers in ``lines``, which were cut at CRLF; folded lines are joined by a space.
+
+    Raises:
+        SipError: 400 for a line that is no header, 513 for too many or too long ones.
+    """
+    headers = Headers()
+    index, count = 0, len(lines)
+    while index < count:
+        start = index
+        index += 1
+        while index < count and lines[index][:1] in (" ", "\t"):
+            index += 1
+        name, colon, value = lines[start].partition(":")
+        name = name.rstrip(" \t")
+        if not colon or not is_token(name):
+            raise bad("header line")
+        line = lines[start]
+        if index > start + 1:
+            line = "\r\n".join(lines[start:index])
+            value = " ".join([value.strip(" \t"), *(part.strip(" \t") for part in lines[start + 1 : index])])
+        if "\r" in value or "\n" in value:
+            raise bad("header line")
+        value = value.strip(" \t")
+        if len(value) > MAX_HEADER_VALUE or len(headers) >= most:
+            raise SipError(513, "Message Too Large")
+        headers.add_line(name, value, line)
+    return headers
 
 
 def _entry(name: str, value: str) -> tuple[str, str, str, None]:

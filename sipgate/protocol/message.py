@@ -9,15 +9,13 @@ from typing import Final
 from .address import Address
 from .cseq import CSeq
 from .errors import SipError
-from .headers import Headers, fold_name
+from .headers import Headers, fold_name, parse_headers
 from .media_type import MediaType
 from .reasons import REASONS
-from .scanner import bad, is_token
+from .scanner import bad, is_token, split
 from .via import Via
 
 MAX_MESSAGE = 64 * 1024
-MAX_HEADERS = 256
-MAX_HEADER_VALUE = 16 * 1024
 VERSION = "SIP/2.0"
 WILDCARD: Final = "*"
 
@@ -33,7 +31,10 @@ class Message:
         raise NotImplementedError
 
     def __bytes__(self) -> bytes:
-        head = f"{self._start_line()}\r\n{self.headers}\r\n"
+        start = self._start_line()
+        if "\r" in start or "\n" in start:
+            raise ValueError(f"not a start line: {start!r}")
+        head = f"{start}\r\n{self.headers}\r\n"
         return head.encode("utf-8", "surrogateescape") + self.body
 
     def set_body(self, content_type: str | None, body: bytes) -> None:
@@ -80,7 +81,7 @@ class Message:
     def call_id(self) -> str:
         """The Call-ID."""
         value = self._required("Call-ID")
-        if not value or any(char.isspace() for char in value) or len(value) > 256:
+        if not 0 < len(value) <= 256 or not value.isascii() or not value.isprintable() or " " in value:
             raise bad("Call-ID")
         return value
 
@@ -166,9 +167,7 @@ def parse_number(value: str, name: str, largest: int) -> int:
 
 
 def _first_of_list(value: str) -> str:
-    return (
-        value.partition(",")[0].strip() if '"' not in value else Headers([("Via", value)]).get_all("Via")[0]
-    )
+    return value.partition(",")[0].strip() if '"' not in value else split(value, ",")[0]
 
 
 def parse_message(data: bytes) -> Request | Response:
@@ -184,13 +183,15 @@ def parse_message(data: bytes) -> Request | Response:
         raise bad("message: no blank line after the headers")
     lines = head.decode("utf-8", "surrogateescape").split("\r\n")
     message = _parse_start_line(lines[0])
-    _parse_headers(lines, message.headers)
+    message.headers = parse_headers(lines[1:])
     message.body = _bounded_body(message, body)
     return message
 
 
 def _parse_start_line(line: str) -> Request | Response:
-    if line.startswith("SIP/"):
+    if "\r" in line or "\n" in line:
+        raise bad("start line")
+    if line[:4].upper() == "SIP/":
         version, _, rest = line.partition(" ")
         status, _, reason = rest.partition(" ")
         if len(status) != 3 or not status.isascii() or not status.isdigit() or not "1" <= status[0] <= "6":
@@ -212,31 +213,6 @@ def _parse_start_line(line: str) -> Request | Response:
 def _check_version(version: str) -> None:
     if version.upper() != VERSION:
         raise SipError(505, "Version Not Supported")
-
-
-def _parse_headers(lines: list[str], headers: Headers) -> None:
-    index, count = 1, len(lines)
-    while index < count:
-        start = index
-        index += 1
-        while index < count and lines[index][:1] in (" ", "\t"):
-            index += 1
-        line = lines[start] if index == start + 1 else "\r\n".join(lines[start:index])
-        name, colon, value = lines[start].partition(":")
-        name = name.rstrip(" \t")
-        if (
-            not colon
-            or not is_token(name)
-            or "\n" in line.replace("\r\n", "")
-            or "\r" in line.replace("\r\n", "")
-        ):
-            raise bad("header line")
-        if index > start + 1:
-            value = " ".join([value.strip(), *(part.strip() for part in lines[start + 1 : index])])
-        value = value.strip(" \t")
-        if len(value) > MAX_HEADER_VALUE or len(headers) >= MAX_HEADERS:
-            raise SipError(513, "Message Too Large")
-        headers.add_line(name, value, line)
 
 
 def _bounded_body(message: Message, body: bytes) -> bytes:

@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 
 from .errors import SipError
-from .headers import Headers
+from .headers import Headers, parse_headers
 from .media_type import MediaType
 from .scanner import bad
 
@@ -24,7 +24,8 @@ class Part:
 def build(parts: list[tuple[str, bytes]]) -> tuple[str, bytes]:
     """Return (Content-Type, body) of a multipart/mixed body of ``parts``.
 
-    The boundary is a hash of the parts, lengthened until it occurs in none of them.
+    The boundary is a hash of the parts, lengthened until it occurs in none of them. The caller answers for the media
+    types: a line break in one raises ValueError.
     """
     digest = hashlib.sha256(b"".join(body for _, body in parts)).hexdigest()
     boundary = digest[:16]
@@ -33,8 +34,10 @@ def build(parts: list[tuple[str, bytes]]) -> tuple[str, bytes]:
         boundary = digest[:32]
     out = bytearray()
     for content_type, body in parts:
+        if "\r" in content_type or "\n" in content_type:
+            raise ValueError(f"not a media type: {content_type!r}")
         head = f"--{boundary}\r\nContent-Type: {content_type}\r\nContent-Transfer-Encoding: binary\r\n\r\n"
-        out += head.encode() + body + b"\r\n"
+        out += head.encode("utf-8", "surrogateescape") + body + b"\r\n"
     out += f"--{boundary}--\r\n".encode()
     return f"multipart/mixed;boundary={boundary}", bytes(out)
 
@@ -73,10 +76,6 @@ def _parse_part(piece: bytes) -> Part:
         head, blank, body = piece.partition(b"\r\n\r\n")
         if not blank:
             head, body = piece, b""
-    headers = Headers()
-    for line in head.decode("utf-8", "surrogateescape").split("\r\n") if head else []:
-        name, colon, value = line.partition(":")
-        if not colon or not name.strip() or len(headers) >= MAX_PART_HEADERS:
-            raise bad("multipart body")
-        headers.add_line(name.strip(), value.strip(), line)
+    lines = head.decode("utf-8", "surrogateescape").split("\r\n") if head else []
+    headers = parse_headers(lines, MAX_PART_HEADERS)
     return Part(MediaType.parse(headers.get("Content-Type") or "text/plain"), headers, body)

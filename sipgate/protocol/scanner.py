@@ -1,13 +1,22 @@
-"""Linear scanning of header values: quoted strings, angle brackets, comments. No backtracking anywhere.
+"""Linear scanning of header values: quoted strings, angle brackets, parameters. No backtracking anywhere.
 
 Each function walks its text once (RFC 3261 section 25.1 names the productions).
 """
+
+import re
+from collections.abc import Mapping
 
 from .errors import SipError
 
 TOKEN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.!%*_+`'~")
 WSP = " \t"
+_GEN_VALUE = TOKEN | frozenset("[]:")
 MAX_PARAMETERS = 64
+MAX_VALUES = 128
+# single characters each, so that a search never goes back
+_SPECIAL = re.compile(r'["<>,;]')
+_IN_QUOTES = re.compile(r'["\\]')
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
 def is_token(text: str) -> bool:
@@ -24,12 +33,22 @@ def split(text: str, separator: str) -> list[str]:
     """Split at ``separator`` outside quoted strings and angle brackets; parts are stripped.
 
     Raises:
-        SipError: a quoted string or an angle bracket is not closed.
+        SipError: a quoted string or an angle bracket is not closed, or there are more than 128 parts.
     """
     if '"' not in text and "<" not in text:
-        return [part.strip() for part in text.split(separator)]
-    parts, start, at, depth, end = [], 0, 0, 0, len(text)
-    while at < end:
+        parts = text.split(separator, MAX_VALUES)
+    else:
+        parts = _split_outside(text, separator)
+    if len(parts) > MAX_VALUES:
+        raise SipError(400, "Too many values")
+    return [part.strip() for part in parts]
+
+
+def _split_outside(text: str, separator: str) -> list[str]:
+    parts: list[str] = []
+    start, at, depth = 0, 0, 0
+    while (found := _SPECIAL.search(text, at)) and len(parts) <= MAX_VALUES:
+        at = found.start()
         char = text[at]
         if char == '"':
             at = closing_quote(text, at)
@@ -38,14 +57,14 @@ def split(text: str, separator: str) -> list[str]:
         elif char == ">":
             depth -= 1
         elif char == separator and depth == 0:
-            parts.append(text[start:at].strip())
+            parts.append(text[start:at])
             start = at + 1
         if depth not in (0, 1):
             raise bad("angle brackets")
         at += 1
     if depth:
         raise bad("angle brackets")
-    parts.append(text[start:].strip())
+    parts.append(text[start:])
     return parts
 
 
@@ -56,14 +75,10 @@ def closing_quote(text: str, at: int) -> int:
         SipError: there is none.
     """
     at += 1
-    end = len(text)
-    while at < end:
-        char = text[at]
-        if char == "\\":
-            at += 1
-        elif char == '"':
-            return at
-        at += 1
+    while found := _IN_QUOTES.search(text, at):
+        if text[found.start()] == '"':
+            return found.start()
+        at = found.start() + 2
     raise bad("quoted string")
 
 
@@ -71,16 +86,7 @@ def unquote(text: str) -> str:
     """Return the content of a quoted string; other text as it is."""
     if len(text) < 2 or text[0] != '"' or text[-1] != '"':
         return text
-    if "\\" not in text:
-        return text[1:-1]
-    out, escaped = [], False
-    for char in text[1:-1]:
-        if char == "\\" and not escaped:
-            escaped = True
-            continue
-        out.append(char)
-        escaped = False
-    return "".join(out)
+    return _ESCAPED.sub(r"\1", text[1:-1])
 
 
 def quote(text: str) -> str:
@@ -121,9 +127,9 @@ def is_gen_value(value: str) -> bool:
         return False
     if value[0] == '"':
         return len(value) > 1 and closing_quote(value, 0) == len(value) - 1
-    return all(char in TOKEN or char in "[]:" for char in value)
+    return _GEN_VALUE.issuperset(value)
 
 
-def format_parameters(parameters: dict[str, str | None]) -> str:
+def format_parameters(parameters: Mapping[str, str | None]) -> str:
     """Return the parameters as ``;name=value;flag``."""
     return "".join(f";{name}" if value is None else f";{name}={value}" for name, value in parameters.items())
