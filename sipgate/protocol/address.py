@@ -2,7 +2,17 @@
 
 from dataclasses import dataclass, field, replace
 
-from .scanner import TOKEN, bad, closing_quote, format_parameters, parse_parameters, quote, unquote
+from .scanner import (
+    TOKEN,
+    WSP,
+    bad,
+    closing_quote,
+    format_parameters,
+    parse_parameters,
+    quote,
+    unquote,
+    words,
+)
 from .uri import Uri
 
 
@@ -21,17 +31,17 @@ class Address:
         Raises:
             SipError: malformed.
         """
-        text = text.strip()
+        text = text.strip(WSP)
         display = ""
         if text.startswith('"'):
             end = closing_quote(text, 0)
             display = unquote(text[: end + 1])
-            text = text[end + 1 :].lstrip()
+            text = text[end + 1 :].lstrip(WSP)
             if not text.startswith("<"):
                 raise bad("address")
-        elif "<" in text:
+        elif "<" in text and ":" not in text[: text.index("<")]:  # else it may stand in a quoted parameter
             display, _, rest = text.partition("<")
-            display = " ".join(display.split())
+            display = " ".join(words(display))
             if not all(char in TOKEN or char == " " or char >= "\x80" for char in display):
                 raise bad("display name")
             text = "<" + rest
@@ -43,7 +53,7 @@ class Address:
         bare, semicolon, parameters = text.partition(";")
         if any(char in bare for char in ",?"):
             raise bad("address without angle brackets")
-        return cls(Uri.parse(bare.strip()), "", parse_parameters(semicolon + parameters, "address"))
+        return cls(Uri.parse(bare.strip(WSP)), "", parse_parameters(semicolon + parameters, "address"))
 
     @property
     def tag(self) -> str | None:

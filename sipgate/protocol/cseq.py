@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from .scanner import bad, is_token
+from .scanner import WSP, bad, is_token
 
 
 @dataclass(frozen=True)
@@ -19,12 +19,13 @@ class CSeq:
         Raises:
             SipError: malformed or too large.
         """
-        words = text.split()
-        if len(words) != 2 or not is_token(words[1]) or not 0 < len(words[0]) <= 10:
+        number, space, method = text.strip(WSP).replace("\t", " ").partition(" ")
+        method = method.lstrip(" ")
+        if not space or not is_token(method) or not 0 < len(number) <= 10:
             raise bad("CSeq")
-        if not words[0].isascii() or not words[0].isdigit() or int(words[0]) >= 2**31:
+        if not number.isascii() or not number.isdigit() or int(number) >= 2**31:
             raise bad("CSeq")
-        return cls(int(words[0]), words[1])
+        return cls(int(number), method)
 
     def __str__(self) -> str:
         return f"{self.number} {self.method}"

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from .scanner import bad, is_token, quote, split, unquote
+from .scanner import WSP, bad, is_token, quote, split, unquote
 
 HASHES = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}
 NONCE_SECONDS = 300.0
@@ -117,7 +117,7 @@ def parse_fields(value: str) -> dict[str, str]:
     Raises:
         SipError: malformed.
     """
-    scheme, _, rest = value.strip().partition(" ")
+    scheme, _, rest = value.strip(WSP).partition(" ")
     if scheme.lower() != "digest":
         raise bad("authentication scheme")
     parts = split(rest, ",")
@@ -125,7 +125,7 @@ def parse_fields(value: str) -> dict[str, str]:
         raise bad("credentials")
     fields: dict[str, str] = {}
     for part in parts:
-        name, equals, text = (piece.strip() for piece in part.partition("="))
+        name, equals, text = (piece.strip(WSP) for piece in part.partition("="))
         if not equals or not is_token(name) or name.lower() in fields:
             raise bad("credentials")
         fields[name.lower()] = unquote(text)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from .errors import SipError
 from .headers import fold_name
 from .message import MAX_MESSAGE, parse_number
-from .scanner import bad
+from .scanner import WSP, bad
 
 PING = b"\r\n\r\n"
 PONG = b"\r\n"
@@ -89,14 +89,14 @@ def _content_length(head: bytes) -> int:
     for line in head.decode("latin-1").split("\r\n")[1:]:
         if line[:1] in (" ", "\t"):
             if inside and found is not None:
-                found = f"{found} {line.strip()}".strip()
+                found = f"{found} {line.strip(WSP)}".strip(WSP)
             continue
         name, colon, value = line.partition(":")
-        inside = bool(colon) and fold_name(name.rstrip(" \t")) == "content-length"
+        inside = bool(colon) and fold_name(name.rstrip(WSP)) == "content-length"
         if inside:
             if found is not None:
                 raise bad("Content-Length")
-            found = value.strip(" \t")
+            found = value.strip(WSP)
     if found is None:
         raise bad("message: no Content-Length on a stream")
     return parse_number(found, "Content-Length", 2**31)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from .errors import SipError
-from .scanner import MAX_VALUES, bad, is_token, split
+from .scanner import MAX_VALUES, WSP, bad, is_token, split
 
 MAX_HEADERS = 256
 MAX_HEADER_VALUE = 16 * 1024
@@ -191,16 +191,16 @@ def parse_headers(lines: list[str], most: int = MAX_HEADERS) -> Headers:
         while index < count and lines[index][:1] in (" ", "\t"):
             index += 1
         name, colon, value = lines[start].partition(":")
-        name = name.rstrip(" \t")
+        name = name.rstrip(WSP)
         if not colon or not is_token(name):
             raise bad("header line")
         line = lines[start]
         if index > start + 1:
             line = "\r\n".join(lines[start:index])
-            value = " ".join([value.strip(" \t"), *(part.strip(" \t") for part in lines[start + 1 : index])])
+            value = " ".join([value.strip(WSP), *(part.strip(WSP) for part in lines[start + 1 : index])])
         if "\r" in value or "\n" in value:
             raise bad("header line")
-        value = value.strip(" \t")
+        value = value.strip(WSP)
         if len(value) > MAX_HEADER_VALUE or len(headers) >= most:
             raise SipError(513, "Message Too Large")
         headers.add_line(name, value, line)

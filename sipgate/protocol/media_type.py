@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from .scanner import bad, format_parameters, is_token, parse_parameters, unquote
+from .scanner import WSP, bad, format_parameters, is_token, parse_parameters, unquote
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class MediaType:
             SipError: malformed.
         """
         head, semicolon, parameters = text.partition(";")
-        kind, slash, subtype = (part.strip() for part in head.partition("/"))
+        kind, slash, subtype = (part.strip(WSP) for part in head.partition("/"))
         if not slash or not is_token(kind) or not is_token(subtype):
             raise bad("Content-Type")
         return cls(f"{kind}/{subtype}".lower(), parse_parameters(semicolon + parameters, "Content-Type"))

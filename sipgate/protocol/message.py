@@ -12,7 +12,7 @@ from .errors import SipError
 from .headers import Headers, fold_name, parse_headers
 from .media_type import MediaType
 from .reasons import REASONS
-from .scanner import bad, is_token, split
+from .scanner import WSP, bad, is_token, split
 from .via import Via
 
 MAX_MESSAGE = 64 * 1024
@@ -167,7 +167,7 @@ def parse_number(value: str, name: str, largest: int) -> int:
 
 
 def _first_of_list(value: str) -> str:
-    return value.partition(",")[0].strip() if '"' not in value else split(value, ",")[0]
+    return value.partition(",")[0].strip(WSP) if '"' not in value else split(value, ",")[0]
 
 
 def parse_message(data: bytes) -> Request | Response:

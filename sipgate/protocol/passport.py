@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from .errors import SipError
 from .message import Request
+from .scanner import WSP
 
 PPT = "fc1"
 URN = "urn:freecall:node:"
@@ -55,9 +56,12 @@ def key_of_urn(urn: str) -> bytes:
     if text == urn or len(text) != 52 or not text.isascii():
         raise invalid("no node key")
     try:
-        return base64.b32decode(text.upper() + "====")
-    except (ValueError, binascii.Error) as error:
+        key = base64.b32decode(text.upper() + "====")
+    except binascii.Error as error:
         raise invalid("no node key") from error
+    if node_urn(key) != urn:  # upper case, or bits beyond the key: one key has one name
+        raise invalid("no node key")
+    return key
 
 
 def media_keys(body: bytes) -> list[dict[str, str]]:
@@ -106,7 +110,8 @@ def verify(request: Request) -> Passport:
     value = request.headers.get("Identity")
     if value is None:
         raise SipError(428, "Use Identity Header")
-    token = value.partition(";")[0].strip()
+    token, _, parameters = value.partition(";")
+    token = token.rstrip(WSP)
     pieces = token.split(".")
     if len(token) > MAX_TOKEN or len(pieces) != 3 or request.headers.count("Identity") != 1:
         raise invalid("malformed")
@@ -115,13 +120,15 @@ def verify(request: Request) -> Passport:
         raise invalid("another profile")
     urn = header.get("x5u")
     key = key_of_urn(urn if isinstance(urn, str) else "")
+    if {part.strip(WSP) for part in parameters.split(";")} != {f"info=<{urn}>", "alg=EdDSA", f"ppt={PPT}"}:
+        raise invalid("its parameters contradict the token")
     try:
         signature = _unb64(pieces[2])
         Ed25519PublicKey.from_public_bytes(key).verify(signature, f"{pieces[0]}.{pieces[1]}".encode())
     except (InvalidSignature, ValueError) as error:
         raise invalid("wrong signature") from error
     issued_at = payload.get("iat")
-    if not isinstance(issued_at, int) or isinstance(issued_at, bool):
+    if not isinstance(issued_at, int) or isinstance(issued_at, bool) or not 0 <= issued_at < 2**53:
         raise invalid("malformed")
     expected = claims(request, issued_at)
     wrong = sorted(
@@ -143,14 +150,16 @@ def _b64(data: bytes) -> str:
 
 
 def _unb64(text: str) -> bytes:
-    if not text.isascii():
+    """Decode base64url; ValueError for any other spelling than `_b64` writes."""
+    data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    if _b64(data) != text:
         raise ValueError("not base64url")
-    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    return data
 
 
 def _object(piece: str) -> dict[str, Any]:
     try:
-        value = json.loads(_unb64(piece))
+        value = json.loads(_unb64(piece).decode())
     except (ValueError, RecursionError) as error:
         raise invalid("malformed") from error
     if not isinstance(value, dict):

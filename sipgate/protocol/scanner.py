@@ -24,6 +24,11 @@ def is_token(text: str) -> bool:
     return bool(text) and TOKEN.issuperset(text)
 
 
+def words(text: str) -> list[str]:
+    """Return the parts of ``text`` between spaces and tabs. (``str.split`` knows far more white space than SIP.)"""
+    return [word for word in text.replace("\t", " ").split(" ") if word]
+
+
 def bad(what: str) -> SipError:
     """Return the error for a malformed header."""
     return SipError(400, f"Bad {what}")
@@ -41,7 +46,7 @@ def split(text: str, separator: str) -> list[str]:
         parts = _split_outside(text, separator)
     if len(parts) > MAX_VALUES:
         raise SipError(400, "Too many values")
-    return [part.strip() for part in parts]
+    return [part.strip(WSP) for part in parts]
 
 
 def _split_outside(text: str, separator: str) -> list[str]:
@@ -101,7 +106,7 @@ def parse_parameters(text: str, what: str) -> dict[str, str | None]:
         SipError: a name or an unquoted value is no token (hosts in brackets allowed), or a name comes twice.
     """
     parameters: dict[str, str | None] = {}
-    stripped = text.strip()
+    stripped = text.strip(WSP)
     if not stripped:
         return parameters
     if stripped[0] != ";":
@@ -111,8 +116,8 @@ def parse_parameters(text: str, what: str) -> dict[str, str | None]:
         raise bad(what)
     for part in parts:
         name, equals, value = part.partition("=")
-        name = name.strip().lower()
-        value = value.strip()
+        name = name.rstrip(WSP).lower()
+        value = value.lstrip(WSP)
         if not is_token(name) or name in parameters:
             raise bad(what)
         if equals and not is_gen_value(value):

@@ -1,6 +1,7 @@
 """SIP URIs (RFC 3261 section 19.1). Other schemes are kept as opaque text."""
 
 from dataclasses import dataclass, field, replace
+from ipaddress import IPv6Address
 
 from .errors import SipError
 from .scanner import bad
@@ -13,6 +14,7 @@ _PARAM = _UNRESERVED | frozenset("[]/:&+$%")
 _HEADER = _UNRESERVED | frozenset("[]/?:+$%")
 _HOST = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._")
 _HEX = frozenset("0123456789abcdefABCDEF")
+_IPV6 = _HEX | frozenset(":.")
 _SCHEME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.")
 
 
@@ -39,11 +41,16 @@ class Uri:
         if len(text) > MAX_URI:
             raise SipError(414, "Request-URI Too Long")
         scheme, colon, rest = text.partition(":")
-        if not colon or not scheme or not scheme[0].isalpha() or not _SCHEME.issuperset(scheme):
+        if not colon or not scheme or not _SCHEME.issuperset(scheme) or not scheme[0].isalpha():
             raise bad("URI")
         lower = scheme.lower()
         if lower not in ("sip", "sips"):
-            if not rest or any(char <= " " or char in '<>"' for char in rest):
+            if (
+                not rest.isascii()
+                or not rest.isprintable()
+                or not rest
+                or any(char in ' <>"' for char in rest)
+            ):
                 raise bad("URI")
             return cls(scheme=lower, opaque=rest)
         return _parse_sip(lower, rest)
@@ -146,8 +153,7 @@ def parse_host_port(text: str) -> tuple[str, int | None]:
     if text.startswith("["):
         end = text.find("]")
         host, rest = text[: end + 1], text[end + 1 :]
-        inside = host[1:-1]
-        if end < 0 or inside.count(":") < 2 or not all(c in _HEX or c in ":." for c in inside):
+        if end < 0 or not _is_ipv6(host[1:-1]):
             raise bad("host")
     else:
         host, colon, port = text.partition(":")
@@ -159,6 +165,19 @@ def parse_host_port(text: str) -> tuple[str, int | None]:
     if rest[0] != ":":
         raise bad("port")
     return host, parse_port(rest[1:])
+
+
+def _is_ipv6(text: str) -> bool:
+    """Tell whether ``text`` is an IPv6 address, or one with the extra colon that RFC 3261 allowed (RFC 5118 4.10)."""
+    if "." in text:
+        text = text.replace(":::", "::", 1)
+    if len(text) > 45 or not _IPV6.issuperset(text):  # neither zones nor digits of other scripts
+        return False
+    try:
+        IPv6Address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def parse_port(text: str) -> int:

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, field, replace
 
-from .scanner import bad, format_parameters, is_token, parse_parameters
-from .uri import parse_host_port
+from .errors import SipError
+from .scanner import WSP, bad, format_parameters, is_token, parse_parameters
+from .uri import parse_host_port, parse_port
 
 
 @dataclass(frozen=True)
@@ -23,14 +24,14 @@ class Via:
             SipError: malformed.
         """
         head, semicolon, parameters = text.partition(";")
-        parts = [part.strip() for part in head.split("/", 2)]
+        parts = [part.strip(WSP) for part in head.split("/", 2)]
         if len(parts) != 3 or parts[0].upper() != "SIP" or parts[1] != "2.0":
             raise bad("Via")
-        words = parts[2].split(None, 1)
-        if len(words) != 2 or not is_token(words[0]):
+        transport, _, sent_by = parts[2].replace("\t", " ").partition(" ")
+        if not is_token(transport) or not sent_by:
             raise bad("Via")
-        host, port = parse_host_port("".join(words[1].split()))
-        return cls(words[0].upper(), host, port, parse_parameters(semicolon + parameters, "Via"))
+        host, port = _parse_sent_by(sent_by.strip(WSP))
+        return cls(transport.upper(), host, port, parse_parameters(semicolon + parameters, "Via"))
 
     @property
     def branch(self) -> str | None:
@@ -46,7 +47,10 @@ class Via:
     def rport(self) -> int | None:
         """The port that the request came from, if a server noted it."""
         value = self.parameters.get("rport")
-        return int(value) if value and value.isdigit() and len(value) <= 5 else None
+        try:
+            return parse_port(value or "")
+        except SipError:
+            return None
 
     def with_parameters(self, **parameters: str | None) -> "Via":
         """Return the Via with these parameters set."""
@@ -55,3 +59,11 @@ class Via:
     def __str__(self) -> str:
         port = "" if self.port is None else f":{self.port}"
         return f"SIP/2.0/{self.transport} {self.host}{port}{format_parameters(self.parameters)}"
+
+
+def _parse_sent_by(text: str) -> tuple[str, int | None]:
+    """Read ``host[:port]``; around this colon, and only there, white space may stand."""
+    host, colon, port = text.rpartition(":")
+    if colon and "]" not in port:
+        text = f"{host.rstrip(WSP)}:{port.lstrip(WSP)}"
+    return parse_host_port(text)

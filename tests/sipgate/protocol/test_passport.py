@@ -59,7 +59,9 @@ def resigned(change: Callable[[dict[str, Any], dict[str, Any]], None]) -> Reques
     change(header, payload)
     parts = [urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in (header, payload)]
     signature = urlsafe_b64encode(KEY.sign(".".join(parts).encode())).decode().rstrip("=")
-    message.headers.add("Identity", ".".join([*parts, signature]))
+    message.headers.add(
+        "Identity", f"{'.'.join([*parts, signature])};info=<{header.get('x5u')}>;alg=EdDSA;ppt=fc1"
+    )
     return message
 
 
@@ -117,6 +119,27 @@ def test_no_identity_is_428_and_two_are_438() -> None:
         lambda header, _: header.update(x5u=7),
         lambda _, payload: payload.update(iat="now"),
         lambda _, payload: payload.update(iat=True),
+        lambda _, payload: payload.update(iat=1.8e9),
+        lambda _, payload: payload.update(iat=-1),
+        lambda _, payload: payload.update(iat=2**53),
+        lambda _, payload: payload.update(iat=10**4000),
+        lambda _, payload: payload.pop("iat"),
+        lambda _, payload: payload.update(cid="abd"),
+        lambda _, payload: payload.update(csq="1 BYE"),
+        lambda _, payload: payload.update(csq=["1 INVITE"]),
+        lambda _, payload: payload.update(bdy=payload["bdy"][:-1] + "F"),
+        lambda _, payload: payload.update(mky=[]),
+        lambda _, payload: payload.update(mky=[{"alg": "sha-256", "dig": "AB:CE"}]),
+        lambda _, payload: payload.update(mky=payload["mky"] * 2),
+        lambda _, payload: payload.update(orig={"uri": "sip:alice@mesh", "tn": "1"}),
+        lambda _, payload: payload.update(dest={"uri": ["sip:bob@mesh", "sip:eve@mesh"]}),
+        lambda _, payload: payload.pop("orig"),
+        lambda _, payload: payload.pop("dest"),
+        lambda header, _: header.update(
+            x5u=header["x5u"].upper().replace("URN:FREECALL:NODE:", passport.URN)
+        ),
+        lambda header, _: header.update(x5u=header["x5u"][:-1] + "b"),  # a bit beyond the key
+        lambda header, _: header.pop("x5u"),
         lambda _, payload: payload.update(orig={"uri": "sip:eve@mesh"}),
         lambda _, payload: payload.update(dest={"uri": ["sip:eve@mesh"]}),
         lambda _, payload: payload.update(more=1),
@@ -145,6 +168,86 @@ def test_garbage_is_438(value: str) -> None:
 def test_random_tokens_raise_only_the_one_exception(value: str) -> None:
     message = request(signed=False)
     message.headers.add("Identity", value)
+    assert refused(message) == 438
+
+
+def spoilt(position: int, change: Callable[[str], str]) -> Request:
+    """Return the request with one of the three parts of its token changed."""
+    message = request()
+    token, _, rest = (message.headers.get("Identity") or "").partition(";")
+    parts = token.split(".")
+    parts[position] = change(parts[position])
+    message.headers.set("Identity", f"{'.'.join(parts)};{rest}")
+    return message
+
+
+@pytest.mark.parametrize("position", [0, 1, 2])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda part: part[:0],
+        lambda part: part[:-1],
+        lambda part: ("A" if part[0] != "A" else "B") + part[1:],
+        lambda part: part + "=",
+        lambda part: part + "A" * 4,
+        lambda part: f"{part[:4]} {part[4:]}",
+        lambda part: part.replace("-", "+").replace("_", "/") + "+",
+        lambda part: "é" + part,
+        lambda part: f"\udcff{part}",
+    ],
+)
+def test_a_token_changed_in_any_part_is_438(position: int, change: Callable[[str], str]) -> None:
+    assert refused(spoilt(position, change)) == 438
+
+
+def test_one_signature_has_one_spelling() -> None:
+    """The last character of 64 bytes in base64 has four spare bits; only zeros are taken."""
+    assert SIGNATURE.endswith("A")
+    for last in "BCDEFGHIJKLMNOP":
+        assert refused(spoilt(2, lambda part, last=last: part[:-1] + last)) == 438  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("text", ["[" * 2500, '{"a":' * 1000, "1" * 5000, "\ufeff{}", "[]", "null", "NaN"])
+def test_odd_json_is_438(text: str) -> None:
+    piece = urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    assert refused(spoilt(0, lambda _: piece)) == 438
+    assert refused(spoilt(1, lambda _: piece)) == 438
+
+
+def test_json_in_utf_16_is_438() -> None:
+    piece = urlsafe_b64encode(HEADER.encode("utf-16")).decode().rstrip("=")
+    assert refused(spoilt(0, lambda _: piece)) == 438
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda value: f"{value}, {value}",
+        lambda value: value.partition(";")[0],
+        lambda value: value.replace("info=<urn", "info=<https"),
+        lambda value: value.replace(";alg=EdDSA", ""),
+        lambda value: value.replace(";alg=EdDSA", ";alg=ES256"),
+        lambda value: value.replace("ppt=fc1", "ppt=div"),
+        lambda value: value + ";canon=x",
+    ],
+)
+def test_parameters_that_contradict_the_token_are_438(change: Callable[[str], str]) -> None:
+    message = request()
+    message.headers.set("Identity", change(message.headers.get("Identity") or ""))
+    assert refused(message) == 438
+
+
+def test_the_parameters_may_come_in_another_order() -> None:
+    message = request()
+    token = (message.headers.get("Identity") or "").partition(";")[0]
+    message.headers.set("Identity", f"{token} ; ppt=fc1;alg=EdDSA ;info=<{passport.node_urn(PUBLIC)}>")
+    assert passport.verify(message).node_public_key == PUBLIC
+
+
+def test_the_body_is_covered_where_fingerprints_are_not_read() -> None:
+    """Attributes in another spelling are no `mky`; `bdy` covers them all the same."""
+    message = request()
+    message.set_body("application/sdp", BODY + b"a=FINGERPRINT:sha-256 EE:EE\r\n")
     assert refused(message) == 438
 
 
