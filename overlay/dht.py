@@ -1,4 +1,4 @@
-"""The DHT on sockets: a `kademlia` protocol and server whose every seam that meets the network is our own.
+"""The DHT on sockets: a `kademlia` protocol whose every seam that meets the network is our own.
 
 What stays of the package is its k-buckets and its shape; docs/decisions/ says what was wrong with the rest.
 """
@@ -6,14 +6,13 @@ What stays of the package is its k-buckets and its shape; docs/decisions/ says w
 import asyncio
 import logging
 import secrets
-import socket
-from collections.abc import Callable, Coroutine, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from kademlia.network import Server
 from kademlia.protocol import KademliaProtocol
 
 from .identity import NodeKey
@@ -22,6 +21,7 @@ from .protocol.endpoint import Endpoint
 from .protocol.errors import WireError
 from .protocol.nodeid import NodeId, node_id_of
 from .protocol.record_store import RecordStore
+from .protocol.request_budget import RequestBudget
 from .protocol.responder import Responder
 from .protocol.round_trip import HARD, RoundTrips
 from .protocol.token import Tokens
@@ -49,6 +49,9 @@ MAX_OUTSTANDING = 2000
 MAX_PROVING = 32
 MAX_TOKENS = 4096
 TOKEN_SECONDS = 240.0
+MAX_PROOFS = 4096
+PROOF_SECONDS = 600.0
+MOVED_SECONDS = 15.0
 STRIKES = 2
 
 Spawn = Callable[[Coroutine[Any, Any, None]], object]
@@ -81,12 +84,14 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
         self.on_contact: Callable[[Contact], None] = lambda _contact: None
         self.on_lost: Callable[[Contact], None] = lambda _contact: None
         self.spawn: Spawn | None = None
+        self._budget = RequestBudget()
         self._responder = Responder(
             key.public_key, key.sign, self.router, storage, Tokens(secrets.token_bytes(32))
         )
         self._transports: dict[bool, asyncio.DatagramTransport] = {}
         self._waiting: dict[bytes, _Outstanding] = {}
         self._tokens: dict[tuple[str, int], tuple[bytes, float]] = {}
+        self._proofs: OrderedDict[tuple[str, int], tuple[NodeId, float]] = OrderedDict()
         self._proving: set[tuple[str, int]] = set()
         self._strikes: dict[NodeId, int] = {}
         self.last_seen: dict[NodeId, float] = {}
@@ -133,16 +138,20 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
         transport = self._transports.get(endpoint.is_v6)
         if transport is None or transport.is_closing():
             return False
-        transport.sendto(data, (endpoint.host, endpoint.port))
+        try:
+            transport.sendto(data, (endpoint.host, endpoint.port))
+        except OSError as error:  # uvloop raises here what asyncio gives to error_received
+            self.error_received(error)
+            return False
         return True
 
     # -- the answering side --------------------------------------------------------------------------------------
 
     def _answer(self, transaction_id: bytes, request: AnyRequest, source: Endpoint, size: int) -> None:
-        if self.client or source.port == 0:
+        now = asyncio.get_running_loop().time()
+        if self.client or source.port == 0 or not self._budget.allows(source.host, now):
             self.dropped += 1
             return
-        now = asyncio.get_running_loop().time()
         self._send(self._responder.answer(transaction_id, request, source, size, now), source)
         if not request.client:
             self.prove_later(Contact(request.sender, source))
@@ -238,12 +247,20 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
             return None
         contact = Contact(node_id_of(answer.public_key), endpoint)
         if contact.id != self.key.node_id:
+            self._remember_proof(contact)
             self._seen(contact)
             self._take_in(contact)
         return contact
 
     async def _ask(self, contact: Contact, request: AnyRequest, *expects: type) -> Answer | None:
-        answer = await self.request(contact.endpoint, request, *expects)
+        """Send a request; the answer counts only from a node that has proved the id it goes by."""
+        if self._is_proven(contact):
+            answer = await self.request(contact.endpoint, request, *expects)
+        else:
+            async with asyncio.TaskGroup() as group:
+                asking = group.create_task(self.request(contact.endpoint, request, *expects))
+                proving = group.create_task(self.ping(contact.endpoint))
+            answer = asking.result() if proving.result() == contact else None
         if answer is None:
             self._missed(contact)
         else:
@@ -251,16 +268,26 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
             self.prove_later(contact)
         return answer
 
+    def _is_proven(self, contact: Contact) -> bool:
+        node_id, since = self._proofs.get(contact.address, (b"", 0.0))
+        return node_id == contact.id and asyncio.get_running_loop().time() - since < PROOF_SECONDS
+
+    def _remember_proof(self, contact: Contact) -> None:
+        self._proofs[contact.address] = (contact.id, asyncio.get_running_loop().time())
+        self._proofs.move_to_end(contact.address)
+        if len(self._proofs) > MAX_PROOFS:
+            self._proofs.popitem(last=False)
+
     # -- the table -----------------------------------------------------------------------------------------------
 
     def _seen(self, contact: Contact) -> None:
-        self._strikes.pop(contact.id, None)
-        if contact.id in self.router:
+        if self.router.find(contact.id) == contact:
+            self._strikes.pop(contact.id, None)
             self.last_seen[contact.id] = asyncio.get_running_loop().time()
 
     def _missed(self, contact: Contact) -> None:
-        """Drop a contact that does not answer: at once when it never did, else at the second miss."""
-        if contact.id not in self.router:
+        """Drop a contact from the table when it has missed twice in a row."""
+        if self.router.find(contact.id) != contact:
             return
         self._strikes[contact.id] = self._strikes.get(contact.id, 0) + 1
         if self._strikes[contact.id] >= STRIKES:
@@ -274,12 +301,22 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
         self.on_lost(contact)
 
     def prove_later(self, contact: Contact) -> None:
-        """Ask a node that the table has room for to prove its id; bounded, so a flood of strangers costs little."""
+        """Ask a node that the table has room for, or that has moved, to prove its id."""
+        if self.router.wants(contact) or self._has_moved(contact):
+            self._begin_proof(contact, self._prove(contact.endpoint))
+
+    def check_later(self, contact: Contact) -> None:
+        """Ask a contact that took too long whether it is still there; else it leaves the table."""
+        if contact.id in self.router:
+            self._begin_proof(contact, self._check(contact))
+
+    def _begin_proof(self, contact: Contact, job: Coroutine[Any, Any, None]) -> None:
+        """Run it in the background; few at once, so that a flood of strangers costs little."""
         if self.spawn is None or contact.address in self._proving or len(self._proving) >= MAX_PROVING:
+            job.close()
             return
-        if self.router.wants(contact):
-            self._proving.add(contact.address)
-            self.spawn(self._prove(contact.endpoint))
+        self._proving.add(contact.address)
+        self.spawn(job)
 
     async def _prove(self, endpoint: Endpoint) -> None:
         try:
@@ -287,11 +324,33 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
         finally:
             self._proving.discard((endpoint.host, endpoint.port))
 
+    async def _check(self, contact: Contact) -> None:
+        try:
+            if await self.ping(contact.endpoint) != contact:
+                self._missed(contact)
+                self._missed(contact)
+        finally:
+            self._proving.discard(contact.address)
+
+    def _has_moved(self, contact: Contact) -> bool:
+        """Tell whether a known node now asks from elsewhere and was not heard at its old place lately."""
+        known = self.router.find(contact.id)
+        if (
+            known is None
+            or known.endpoint == contact.endpoint
+            or known.endpoint.is_v6 != contact.endpoint.is_v6
+        ):
+            return False
+        return asyncio.get_running_loop().time() - self.last_seen.get(contact.id, 0.0) > MOVED_SECONDS
+
     def _take_in(self, contact: Contact) -> None:
-        if contact.id in self.router or not self.router.add(contact):
+        known = self.router.find(contact.id)
+        if known == contact or (known is not None and not self._has_moved(contact)):
             return
-        self.last_seen[contact.id] = asyncio.get_running_loop().time()
-        self.on_contact(contact)
+        if self.router.add(contact):
+            self.last_seen[contact.id] = asyncio.get_running_loop().time()
+            if known is None:
+                self.on_contact(contact)
 
     def welcome_if_new(self, node: Contact) -> None:
         """Do nothing: a node is taken in when it has proved its id (the base class hands over keys here, for ever)."""
@@ -308,46 +367,3 @@ def _is_authentic(pong: Pong, transaction_id: bytes, own_id: NodeId) -> bool:
     except (InvalidSignature, ValueError):
         return False
     return True
-
-
-def _udp_socket(endpoint: Endpoint) -> socket.socket:
-    """Bind a socket for one address family only, so that IPv4 and IPv6 can have the same port."""
-    made = socket.socket(socket.AF_INET6 if endpoint.is_v6 else socket.AF_INET, socket.SOCK_DGRAM)
-    try:
-        made.setblocking(False)
-        if endpoint.is_v6:
-            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        made.bind((endpoint.host, endpoint.port))
-    except OSError:
-        made.close()
-        raise
-    return made
-
-
-class MeshServer(Server):  # type: ignore[misc]
-    """Opens the sockets. Unlike the base class it pickles nothing and runs nothing unowned."""
-
-    protocol: MeshProtocol
-
-    def __init__(self, key: NodeKey, *, ksize: int, alpha: int, client: bool) -> None:
-        super().__init__(ksize=ksize, alpha=alpha, node_id=key.node_id)
-        self.storage = RecordStore()
-        source = Contact(key.node_id, Endpoint("0.0.0.0", 0))  # noqa: S104 - nobody connects to it
-        self.node = source
-        self.protocol = MeshProtocol(source, self.storage, ksize, key, client=client)
-
-    async def listen_on(self, endpoints: Sequence[Endpoint]) -> tuple[Endpoint, ...]:
-        """Open a socket for each endpoint, one for each address family at most; return where they are bound."""
-        loop = asyncio.get_running_loop()
-        bound = []
-        for endpoint in endpoints:
-            transport, _ = await loop.create_datagram_endpoint(
-                lambda: self.protocol, sock=_udp_socket(endpoint)
-            )
-            host, port = transport.get_extra_info("sockname")[:2]
-            bound.append(Endpoint(host, port))
-        return tuple(bound)
-
-    def stop(self) -> None:
-        """Close the sockets."""
-        self.protocol.close()

@@ -4,75 +4,122 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable, Sequence
-from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING
 
 from .protocol.endpoint import Endpoint
+
+if TYPE_CHECKING:
+    from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
 logger = logging.getLogger(__name__)
 
 SERVICE = "_freecall._udp.local."
 RESOLVE_MS = 2000
+CLOSE_SECONDS = 0.8
+ADDRESS_CHECK_SECONDS = 3.0
+MAX_WAITING = 64
+RESOLVERS = 4
 
 
 class LanDiscovery:
-    """Announces this node and calls ``on_endpoint`` for each address of another. An async context manager."""
+    """Announces this node and calls ``on_endpoint`` for each address of another, as long as `run` runs.
+
+    ``own`` tells where this node can be reached now. When that changes (Wi-Fi comes up, a cable is pulled), it is
+    announced anew; while there is nothing but loopback, nothing is sent.
+    """
 
     def __init__(
-        self, node_id: bytes, own: Sequence[Endpoint], on_endpoint: Callable[[Endpoint], None]
+        self,
+        node_id: bytes,
+        own: Callable[[], Sequence[Endpoint]],
+        on_endpoint: Callable[[Endpoint], None],
     ) -> None:
         self._name = f"{node_id.hex()}.{SERVICE}"
         self._own = own
         self._on_endpoint = on_endpoint
-        self._group = asyncio.TaskGroup()
-        self._known: set[str] = set()
 
-    async def __aenter__(self) -> Self:
-        from zeroconf import InterfaceChoice, IPVersion
-        from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
+    async def run(self) -> None:
+        """Announce and listen until cancelled; closing takes 0.8 s at most."""
+        while True:
+            own = self._announced()
+            if own:
+                try:
+                    await self._serve(own)
+                except OSError as error:
+                    logger.warning("the LAN cannot be searched: %s", error.strerror)
+            await asyncio.sleep(ADDRESS_CHECK_SECONDS)
 
-        await self._group.__aenter__()
-        v6 = any(endpoint.is_v6 for endpoint in self._own)
-        self._zeroconf = AsyncZeroconf(
-            interfaces=InterfaceChoice.All, ip_version=IPVersion.All if v6 else IPVersion.V4Only
-        )
-        self._info = AsyncServiceInfo(
-            SERVICE,
-            self._name,
-            port=self._own[0].port,
-            addresses=[_packed(endpoint.host) for endpoint in self._own],
-            server=f"{self._name.partition('.')[0]}.local.",
-        )
-        await self._zeroconf.async_register_service(self._info, cooperating_responders=True)
-        self._browser = AsyncServiceBrowser(self._zeroconf.zeroconf, SERVICE, handlers=[self._changed])
-        return self
+    def _announced(self) -> list[Endpoint]:
+        return [endpoint for endpoint in self._own() if not endpoint.is_loopback]
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._browser.async_cancel()
-        await self._zeroconf.async_unregister_service(self._info)
-        await self._zeroconf.async_close()
-        await self._group.__aexit__(kind, error, trace)
+    async def _serve(self, own: list[Endpoint]) -> None:
+        """Stand on the LAN until our addresses change."""
+        from zeroconf import IPVersion
+        from zeroconf.asyncio import AsyncServiceBrowser, AsyncZeroconf
 
-    def _changed(self, zeroconf: object, service_type: str, name: str, state_change: object) -> None:
-        del zeroconf
-        from zeroconf import ServiceStateChange
+        names: asyncio.Queue[str] = asyncio.Queue(MAX_WAITING)
 
-        if state_change is ServiceStateChange.Removed or name == self._name:
-            return
-        self._group.create_task(self._resolve(service_type, name))
+        def changed(*, name: str, state_change: object, **_: object) -> None:
+            if name != self._name and str(state_change) != "ServiceStateChange.Removed" and not names.full():
+                names.put_nowait(name)
 
-    async def _resolve(self, service_type: str, name: str) -> None:
+        version = IPVersion.All if any(endpoint.is_v6 for endpoint in own) else IPVersion.V4Only
+        zeroconf = AsyncZeroconf(interfaces=[endpoint.host for endpoint in own], ip_version=version)
+        try:
+            await zeroconf.zeroconf.async_wait_for_start()
+            browser = AsyncServiceBrowser(zeroconf.zeroconf, SERVICE, handlers=[changed])
+            try:
+                async with asyncio.TaskGroup() as group:
+                    tasks = [group.create_task(self._resolve_each(zeroconf, names)) for _ in range(RESOLVERS)]
+                    tasks.append(group.create_task(self._announce(zeroconf, own)))
+                    await self._until_moved(own)
+                    for task in tasks:
+                        task.cancel()
+            finally:
+                await browser.async_cancel()
+        finally:
+            await _close(zeroconf)
+
+    async def _until_moved(self, own: list[Endpoint]) -> None:
+        while self._announced() == own:  # noqa: ASYNC110 - the system tells nobody of a new address
+            await asyncio.sleep(ADDRESS_CHECK_SECONDS)
+
+    async def _announce(self, zeroconf: "AsyncZeroconf", own: list[Endpoint]) -> None:
         from zeroconf.asyncio import AsyncServiceInfo
 
-        info = AsyncServiceInfo(service_type, name)
-        if not await info.async_request(self._zeroconf.zeroconf, RESOLVE_MS):
-            logger.debug("a node on the LAN did not give its address")
-            return
+        info = AsyncServiceInfo(
+            SERVICE,
+            self._name,
+            port=own[0].port,
+            addresses=[_packed(endpoint.host) for endpoint in own],
+            server=f"{self._name.partition('.')[0]}.local.",
+        )
+        # The name is a hash of our key: nobody else has it, so no probing is needed (RFC 6762 section 8.1).
+        await (await zeroconf.async_register_service(info, cooperating_responders=True))
+
+    async def _resolve_each(self, zeroconf: "AsyncZeroconf", names: asyncio.Queue[str]) -> None:
+        from zeroconf.asyncio import AsyncServiceInfo
+
+        while True:
+            info = AsyncServiceInfo(SERVICE, await names.get())
+            if not await info.async_request(zeroconf.zeroconf, RESOLVE_MS):
+                logger.debug("a node on the LAN did not give its address")
+            else:
+                self._tell(info)
+
+    def _tell(self, info: "AsyncServiceInfo") -> None:
         for host in info.parsed_scoped_addresses():
             if info.port and "%" not in host:
                 self._on_endpoint(Endpoint(host, info.port))
+
+
+async def _close(zeroconf: "AsyncZeroconf") -> None:
+    """Say goodbye and close the sockets; whatever hangs, the node's own stop goes on."""
+    try:
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await zeroconf.async_close()
+    except TimeoutError:
+        logger.debug("the LAN could not be told in time that this node leaves")
 
 
 def _packed(host: str) -> bytes:

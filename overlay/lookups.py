@@ -12,22 +12,37 @@ from .protocol.nodeid import NodeId
 from .protocol.record import Kind, Record, check_blob, parse_record
 from .protocol.wire import Nodes, Values
 
-SETTLE_SECONDS = 0.15
-ENOUGH_HOLDERS = 3
-MAX_PAGES = 8
+LOOKUP_SECONDS = 5.0
+STRAGGLER_SECONDS = 1.0
+MAX_PAGES = 20
+MAX_VALUES_PER_HOLDER = 20
 
 Ask = Callable[[Contact], Awaitable[Nodes | Values | None]]
+Slot = tuple[int, bytes]
+
+
+@dataclass(frozen=True)
+class Quorum:
+    """When a search may end before all near nodes have answered: so many holders, so long after the first."""
+
+    holders: int
+    settle_seconds: float
+
+
+QUORUM = {Kind.BLOB: Quorum(1, 0.0), Kind.NODE: Quorum(2, 0.0), Kind.CLAIM: Quorum(3, 0.15)}
+"""A blob proves itself; of a node record the newer of two is taken; of a claim set every claim is wanted."""
 
 
 @dataclass
 class Found:
-    """What a lookup brought: the newest record of each slot, by how many holders; and how many were asked."""
+    """What a lookup brought: the newest record of each slot, by how many holders; who was asked and who answered."""
 
-    records: dict[tuple[int, bytes], Record] = field(default_factory=dict)
-    copies: dict[tuple[int, bytes], int] = field(default_factory=dict)
+    records: dict[Slot, Record] = field(default_factory=dict)
+    copies: dict[Slot, int] = field(default_factory=dict)
     blob: bytes | None = None
     holders: int = 0
     asked: int = 0
+    answered: int = 0
 
     def take(self, target: NodeId, kind: Kind, values: tuple[bytes, ...]) -> int:
         """Check values and keep the good ones; return how many were good."""
@@ -37,12 +52,20 @@ class Found:
                 if kind is Kind.BLOB:
                     check_blob(target, raw)
                     self.blob = raw
-                else:
+                elif not self._is_another_copy(raw):
                     self._keep(parse_record(target, raw), kind)
                 good += 1
             except WireError:
                 continue  # a liar or a newer version of the protocol: the others are asked too
         return good
+
+    def _is_another_copy(self, raw: bytes) -> bool:
+        """Count the very bytes that another holder gave: they need no second signature check."""
+        for slot, held in self.records.items():
+            if held.raw == raw:
+                self.copies[slot] += 1
+                return True
+        return False
 
     def _keep(self, record: Record, kind: Kind) -> None:
         if record.kind is not kind:
@@ -52,8 +75,6 @@ class Found:
         if held is None or record.seq > held.seq:
             self.records[slot] = record
             self.copies[slot] = 1
-        elif record.seq == held.seq:
-            self.copies[slot] += 1
 
 
 class LookupRunner:
@@ -70,51 +91,40 @@ class LookupRunner:
         return Lookup(target, seeds, k=self._k, alpha=self._alpha, own_id=self._protocol.key.node_id)
 
     async def nodes(self, target: NodeId) -> tuple[list[Contact], int]:
-        """Return the closest nodes that answer, and how many were asked."""
-        lookup = self.lookup(target)
-        await self._run(lookup, lambda contact: self._protocol.find_node(contact, target), lambda: False)
-        return lookup.result(), lookup.asked
+        """Return the closest nodes that answer, and how many were asked; takes 5 s at most."""
+        walk = _Walk(self._protocol, self.lookup(target))
+        await walk.run(lambda contact: self._protocol.find_node(contact, target), LOOKUP_SECONDS)
+        return walk.lookup.result(), walk.lookup.asked
 
-    async def values(self, target: NodeId, kind: Kind, *, all_of_them: bool, deadline: float) -> Found:
-        """Return the values under ``target``.
+    async def values(self, target: NodeId, kind: Kind) -> Found:
+        """Return the values of ``kind`` under ``target``; takes 5 s at most.
 
-        One that checks itself (a blob, a node record) ends the search. Of a claim set every claim is wanted: the search
-        ends when the nearest nodes have answered, or a moment after the first hit when several holders have spoken.
+        The search ends when the nearest nodes have answered, or earlier with a `QUORUM` of holders.
         """
-        lookup = self.lookup(target)
-        found = Found()
-        settled = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        timers: list[asyncio.TimerHandle] = []
+        found, quorum = Found(), QUORUM[kind]
+        walk = _Walk(self._protocol, self.lookup(target))
 
         async def ask(contact: Contact) -> Nodes | Values | None:
             answer = await self._protocol.find_value(contact, target)
             if isinstance(answer, Values) and await self._pages(contact, target, kind, answer, found):
                 found.holders += 1
-                if not all_of_them:
-                    settled.set()
-                elif found.holders == 1:
-                    timers.append(loop.call_later(SETTLE_SECONDS, settled.set))
+                if found.holders == 1:
+                    walk.settle(quorum.settle_seconds)
             return answer
 
         def enough() -> bool:
-            return settled.is_set() and (not all_of_them or found.holders >= min(ENOUGH_HOLDERS, self._k))
+            return found.holders >= quorum.holders and walk.is_settled()
 
-        try:
-            async with asyncio.timeout(deadline):
-                await self._run(lookup, ask, enough, wait_for_stragglers=lambda: not found.holders)
-        except TimeoutError:
-            pass  # what has come by the deadline is the answer
-        finally:
-            for timer in timers:
-                timer.cancel()
-        found.asked = lookup.asked
+        await walk.run(ask, LOOKUP_SECONDS, enough, patient=lambda: not found.holders)
+        found.asked = walk.lookup.asked
+        found.answered = len(walk.lookup.result())
         return found
 
     async def _pages(self, contact: Contact, target: NodeId, kind: Kind, first: Values, found: Found) -> int:
+        """Read all values that one holder has, page by page; return how many were good."""
         good, seen, answer = found.take(target, kind, first.values), len(first.values), first
         for _ in range(MAX_PAGES):
-            if seen >= answer.total or not answer.values:
+            if seen >= min(answer.total, MAX_VALUES_PER_HOLDER) or not answer.values:
                 break
             more = await self._protocol.find_value(contact, target, seen)
             if not isinstance(more, Values):
@@ -124,42 +134,85 @@ class LookupRunner:
             good += found.take(target, kind, more.values)
         return good
 
-    async def _run(
+
+class _Walk:
+    """One lookup under way."""
+
+    def __init__(self, protocol: MeshProtocol, lookup: Lookup) -> None:
+        self.lookup = lookup
+        self._protocol = protocol
+        self._changed = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._settled: asyncio.Event | None = None
+        self._timers: list[asyncio.TimerHandle] = []
+
+    def settle(self, seconds: float) -> None:
+        """Be settled so many seconds from now."""
+        self._settled = self._wake_in(seconds)
+
+    def is_settled(self) -> bool:
+        """Tell whether the time given to `settle` has passed."""
+        return self._settled is not None and self._settled.is_set()
+
+    async def run(
         self,
-        lookup: Lookup,
         ask: Ask,
-        enough: Callable[[], bool],
-        *,
-        wait_for_stragglers: Callable[[], bool] = lambda: False,
+        seconds: float,
+        enough: Callable[[], bool] = lambda: False,
+        patient: Callable[[], bool] = lambda: False,
     ) -> None:
-        changed = asyncio.Event()
-        loop = asyncio.get_running_loop()
+        """Ask until the lookup is done, ``enough`` is found, or time is up.
 
-        async def query(contact: Contact) -> None:
-            soft = loop.call_later(
-                self._protocol.round_trips.soft_timeout(contact.address), stall, contact.id
-            )
-            try:
-                answer = await ask(contact)
-            finally:
-                soft.cancel()
-            if answer is None:
-                lookup.failed(contact.id)
-            else:
-                lookup.responded(contact.id, answer.contacts)
-            changed.set()
+        While ``patient``, a lookup that is done waits one second more for contacts that have stalled.
+        """
+        end = self._wake_in(seconds)
+        patience: asyncio.Event | None = None
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks: list[asyncio.Task[None]] = []
+                while not (enough() or end.is_set()):
+                    queries = self.lookup.next_queries()
+                    tasks += [group.create_task(self._query(contact, ask)) for contact in queries]
+                    if self.lookup.done:
+                        if not self.lookup.is_waiting or not patient():
+                            break
+                        patience = patience or self._wake_in(STRAGGLER_SECONDS)
+                        if patience.is_set():
+                            break
+                    await self._changed.wait()
+                    self._changed.clear()
+                for task in tasks:
+                    task.cancel()
+        finally:
+            for timer in self._timers:
+                timer.cancel()
+        for contact in self.lookup.stalling():
+            self._protocol.check_later(contact)
 
-        def stall(peer: NodeId) -> None:
-            lookup.stalled(peer)
-            changed.set()
+    def _wake_in(self, seconds: float) -> asyncio.Event:
+        over = asyncio.Event()
 
-        async with asyncio.TaskGroup() as group:
-            tasks: list[asyncio.Task[None]] = []
-            while not enough():
-                tasks += [group.create_task(query(contact)) for contact in lookup.next_queries()]
-                if lookup.done and not (lookup.is_waiting and wait_for_stragglers()):
-                    break
-                await changed.wait()
-                changed.clear()
-            for task in tasks:
-                task.cancel()
+        def end() -> None:
+            over.set()
+            self._changed.set()
+
+        self._timers.append(self._loop.call_later(seconds, end))
+        return over
+
+    async def _query(self, contact: Contact, ask: Ask) -> None:
+        soft = self._loop.call_later(
+            self._protocol.round_trips.soft_timeout(contact.address), self._stall, contact.id
+        )
+        try:
+            answer = await ask(contact)
+        finally:
+            soft.cancel()
+        if answer is None:
+            self.lookup.failed(contact.id)
+        else:
+            self.lookup.responded(contact.id, answer.contacts)
+        self._changed.set()
+
+    def _stall(self, peer: NodeId) -> None:
+        self.lookup.stalled(peer)
+        self._changed.set()

@@ -1,123 +1,192 @@
 """Keeps what this node publishes alive: stored near its target, again before it expires, taken back at the end."""
 
 import asyncio
+import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .dht import MeshProtocol
+from .jobs import Jobs
 from .lookups import LookupRunner
 from .protocol.contact import Contact
-from .protocol.errors import StoreCode
+from .protocol.errors import StoreCode, StoreRefused
 from .protocol.nodeid import NodeId, distance
 from .protocol.record import Kind, sign_record
 from .protocol.record_store import OWN, Held
+from .protocol.round_trip import HARD
 from .sequence import Sequence
 
+logger = logging.getLogger(__name__)
+
 TTL_SECONDS = 3600
-BLOB_KIND = Kind.BLOB
-TOMBSTONE_TTL_SECONDS = 600
+SPREAD_SECONDS = 3 * HARD
+JUMP = 2**32
 
 
 @dataclass
 class Publication:
-    """Something this node publishes: how to make its payload for a sequence number."""
+    """Something this node publishes: how to make its payload for a sequence number; how many nodes hold it."""
 
     kind: Kind
     target: NodeId
     payload: Callable[[int], bytes]
+    copies: int = 0
+    is_spreading: bool = False
+
+
+@dataclass
+class _Spread:
+    """A value on its way to the nodes that shall hold it."""
+
+    wanted: int
+    copies: int = 1
+    stale: int = 0
+    enough: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def count(self, code: StoreCode | None) -> None:
+        self.copies += code is StoreCode.STORED
+        self.stale += code is StoreCode.STALE
+        if self.copies > self.wanted:
+            self.enough.set()
+
+    @property
+    def is_outdated(self) -> bool:
+        """True when more nodes hold something newer than took this: our file of sequence numbers was lost."""
+        return self.stale >= self.copies
 
 
 class Publisher:
     """Stores values on the nodes nearest to their targets."""
 
-    def __init__(self, protocol: MeshProtocol, lookups: LookupRunner, sequence: Sequence, *, k: int) -> None:
+    def __init__(
+        self, protocol: MeshProtocol, lookups: LookupRunner, sequence: Sequence, jobs: Jobs, *, k: int
+    ) -> None:
         self._protocol = protocol
         self._lookups = lookups
         self._sequence = sequence
+        self._jobs = jobs
         self._k = k
         self._publications: dict[tuple[Kind, NodeId], Publication] = {}
 
     async def publish(self, publication: Publication) -> int:
-        """Publish, now and again; return how many nodes hold it (a majority at least is waited for)."""
-        self._publications[publication.kind, publication.target] = publication
-        return await self._spread(publication.kind, publication.target, self._make(publication, TTL_SECONDS))
+        """Publish, now and again; return how many nodes hold it, ourselves included.
 
-    async def republish(self) -> int:
-        """Publish everything again, one after the other; return the least number of copies, 0 without anything."""
-        copies = [
-            await self._spread(p.kind, p.target, self._make(p, TTL_SECONDS))
-            for p in list(self._publications.values())
-        ]
-        return min(copies, default=0)
+        Returns when a majority of the nearest nodes holds it or all have answered; 12.5 s at most.
+
+        Raises:
+            OSError: the sequence number could not be written down.
+            ValueError: the record would be too large.
+        """
+        self._publications[publication.kind, publication.target] = publication
+        publication.is_spreading = True
+        try:
+            spread = await self._spread(publication)
+            if spread.is_outdated and self._is_current(publication):
+                self._jump()
+                spread = await self._spread(publication)
+        finally:
+            publication.is_spreading = False
+        publication.copies = spread.copies
+        return spread.copies
+
+    async def republish(self, *, only_lonely: bool = False) -> None:
+        """Publish everything again, one after the other, or only what nobody else holds."""
+        for publication in list(self._publications.values()):
+            lonely = publication.copies <= 1 and not publication.is_spreading
+            if self._is_current(publication) and (lonely or not only_lonely):
+                try:
+                    await self.publish(publication)
+                except OSError as error:
+                    logger.warning("a record could not be renewed: %s", error.strerror)
+
+    def forget_copies(self) -> None:
+        """Count on nobody any more: we have been alone."""
+        for publication in self._publications.values():
+            publication.copies = 0
 
     async def withdraw(self) -> None:
-        """Replace all signed records by empty ones with a higher sequence number."""
+        """Replace all signed records by empty ones with a higher sequence number; returns when all have answered."""
         mine = [p for p in self._publications.values() if p.kind is not Kind.BLOB]
         self._publications.clear()
         async with asyncio.TaskGroup() as group:
             for publication in mine:
-                raw = self._sign(
-                    publication.kind, publication.target, self._sequence.next(), TOMBSTONE_TTL_SECONDS, b""
-                )
-                group.create_task(self._spread(publication.kind, publication.target, raw))
+                raw = self._sign(publication, self._sequence.next(), b"")
+                group.create_task(self._withdraw(publication, raw))
 
-    def hand_over(self, newcomer: Contact) -> list[Held]:
-        """Return what a new neighbour should hold: values it is near to, if we are the nearest holder.
+    async def _withdraw(self, publication: Publication, raw: bytes) -> None:
+        nodes, _ = await self._lookups.nodes(publication.target)
+        await self._store_on(nodes, publication, raw, _Spread(wanted=len(nodes)))
+
+    def hand_over_to(self, newcomer: Contact, held: Held) -> bool:
+        """Tell whether a new neighbour should hold a value and we are the one to give it.
 
         The nearest holder alone hands over (paper section 2.5), so a newcomer is not flooded with copies.
         """
-        own_id = self._protocol.key.node_id
-        due = []
-        for held in self._protocol.store_of_records.held():
-            target = NodeId(held.target)
-            near = [c for c in self._protocol.router.nearest(target, self._k) if c.id != newcomer.id]
-            is_nearest = (
-                not near or distance(own_id, target) < distance(near[0].id, target) or held.host == OWN
-            )
-            is_due = len(near) < self._k or distance(newcomer.id, target) < distance(near[-1].id, target)
-            if is_nearest and is_due:
-                due.append(held)
-        return due
+        target = NodeId(held.target)
+        near = [c for c in self._protocol.router.nearest(target, self._k + 1) if c.id != newcomer.id][
+            : self._k
+        ]
+        own = distance(self._protocol.key.node_id, target)
+        is_nearest = not near or own < distance(near[0].id, target) or held.host == OWN
+        return is_nearest and (
+            len(near) < self._k or distance(newcomer.id, target) < distance(near[-1].id, target)
+        )
 
-    def _make(self, publication: Publication, ttl: int) -> bytes:
+    def _is_current(self, publication: Publication) -> bool:
+        return self._publications.get((publication.kind, publication.target)) is publication
+
+    def _make(self, publication: Publication) -> bytes:
+        """Return the value to store now; we hold it ourselves from here on."""
+        try:
+            return self._keep(publication)
+        except StoreRefused:  # others gave us back something newer of our own
+            self._jump()
+            return self._keep(publication)
+
+    def _keep(self, publication: Publication) -> bytes:
         if publication.kind is Kind.BLOB:
-            return publication.payload(0)
-        seq = self._sequence.next()
-        return self._sign(publication.kind, publication.target, seq, ttl, publication.payload(seq))
-
-    def _sign(self, kind: Kind, target: NodeId, seq: int, ttl: int, payload: bytes) -> bytes:
-        key = self._protocol.key
-        return sign_record(kind, target, key.public_key, seq, ttl, payload, key.sign).raw
-
-    async def _spread(self, kind: Kind, target: NodeId, raw: bytes) -> int:
+            raw = publication.payload(0)
+        else:
+            seq = self._sequence.next()
+            raw = self._sign(publication, seq, publication.payload(seq))
         now = asyncio.get_running_loop().time()
-        self._protocol.store_of_records.put(target, int(kind), raw, OWN, now)
-        nodes, _ = await self._lookups.nodes(target)
-        copies, majority = 1, len(nodes) // 2 + 1
-        enough = asyncio.Event()
+        self._protocol.store_of_records.put(publication.target, int(publication.kind), raw, OWN, now)
+        return raw
 
+    def _jump(self) -> None:
+        """Go on far above all numbers that we can have used in an earlier life."""
+        self._sequence.skip(JUMP)
+
+    def _sign(self, publication: Publication, seq: int, payload: bytes) -> bytes:
+        key = self._protocol.key
+        record = sign_record(
+            publication.kind, publication.target, key.public_key, seq, TTL_SECONDS, payload, key.sign
+        )
+        return record.raw
+
+    async def _spread(self, publication: Publication) -> _Spread:
+        raw = self._make(publication)
+        nodes, _ = await self._lookups.nodes(publication.target)
+        spread = _Spread(wanted=len(nodes) // 2 + 1)
+        if nodes:
+            self._jobs.start(self._store_on(nodes, publication, raw, spread))
+            try:
+                async with asyncio.timeout(SPREAD_SECONDS):
+                    await spread.enough.wait()
+            except TimeoutError:
+                logger.debug("the nodes near a target answer slowly")
+        return spread
+
+    async def _store_on(
+        self, nodes: list[Contact], publication: Publication, raw: bytes, spread: _Spread
+    ) -> None:
         async def store_on(contact: Contact) -> None:
-            nonlocal copies
-            stored = await self._protocol.store(contact, target, int(kind), raw)
-            if stored is not None and stored.code is StoreCode.STORED:
-                copies += 1
-            if copies > majority:
-                enough.set()
+            stored = await self._protocol.store(contact, publication.target, int(publication.kind), raw)
+            spread.count(stored.code if stored is not None else None)
 
-        spawn = self._protocol.spawn
-        assert spawn is not None
-        stores = [store_on(contact) for contact in nodes]
-        if not stores:
-            return copies
-        done = asyncio.Event()
-
-        async def all_stores() -> None:
+        try:
             async with asyncio.TaskGroup() as group:
-                for store in stores:
-                    group.create_task(store)
-            done.set()
-            enough.set()
-
-        spawn(all_stores())
-        await enough.wait()
-        return copies
+                for contact in nodes:
+                    group.create_task(store_on(contact))
+        finally:
+            spread.enough.set()

@@ -28,7 +28,16 @@ class MeshRoutingTable(RoutingTable):  # type: ignore[misc]
         return sum(len(bucket) for bucket in self.buckets)
 
     def __contains__(self, node_id: NodeId) -> bool:
-        return any(node_id in bucket.nodes for bucket in self.buckets)
+        return self.find(node_id) is not None
+
+    def find(self, node_id: NodeId) -> Contact | None:
+        """Return the contact of that id."""
+        wanted = int.from_bytes(node_id, "big")
+        for bucket in self.buckets:
+            if bucket.range[0] <= wanted <= bucket.range[1]:
+                found: Contact | None = bucket.nodes.get(node_id)
+                return found
+        return None
 
     def nearest(self, target: NodeId, count: int) -> list[Contact]:
         """Return exactly the ``count`` known contacts closest to ``target``, closest first."""
@@ -77,7 +86,11 @@ class MeshRoutingTable(RoutingTable):  # type: ignore[misc]
 
     @staticmethod
     def _crowded(bucket: KBucket, contact: Contact) -> bool:
+        """Tell whether a network has its share of the bucket, those included that wait to take a place."""
         network = prefix(contact.endpoint.host)
-        if network is None or contact.id in bucket.nodes:
+        if network is None:
             return False
-        return sum(prefix(c.endpoint.host) == network for c in bucket.nodes.values()) >= MAX_PER_PREFIX
+        others = [
+            c for c in (*bucket.nodes.values(), *bucket.replacement_nodes.values()) if c.id != contact.id
+        ]
+        return sum(prefix(c.endpoint.host) == network for c in others) >= MAX_PER_PREFIX

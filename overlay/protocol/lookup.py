@@ -104,6 +104,10 @@ class Lookup:
         answered = (peer for peer in self._order if self._states[peer] is PeerState.QUERIED)
         return [self._contacts[peer] for peer in islice(answered, self._k)]
 
+    def stalling(self) -> list[Contact]:
+        """Return the peers that took too long and have not answered since."""
+        return [self._contacts[peer] for peer in self._order if self._states[peer] is PeerState.STALLED]
+
     def _candidates(self) -> list[NodeId]:
         """Return the ``k`` closest peers that may still matter: neither unreachable nor stalled."""
         out = []

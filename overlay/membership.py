@@ -1,0 +1,200 @@
+"""A node's place among the others: finding them, staying in touch, noticing that it is alone."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Sequence
+
+from .addresses import reachable_endpoints
+from .dht import MeshProtocol
+from .events import Joined, Lonely, OverlayEvent
+from .jobs import Jobs
+from .lan import LanDiscovery
+from .lookups import LookupRunner
+from .peers import RememberedPeers
+from .protocol.contact import Contact
+from .protocol.endpoint import Endpoint
+from .protocol.nodeid import ID_BYTES, NodeId
+from .publisher import Publisher
+
+logger = logging.getLogger(__name__)
+
+JOIN_SECONDS = 3.0
+SAVE_AT_ONCE = 20
+HAND_OVER_TURN = 50
+UPKEEP_SECONDS = 20.0
+REPUBLISH_SECONDS = 900.0
+REFRESH_SECONDS = 600.0
+RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+
+
+class Membership:
+    """Finds contacts and keeps them. A client finds them only: it is in nobody's table and owes nobody upkeep."""
+
+    def __init__(
+        self,
+        protocol: MeshProtocol,
+        lookups: LookupRunner,
+        publisher: Publisher,
+        jobs: Jobs,
+        peers: RememberedPeers,
+        bootstrap: Sequence[Endpoint],
+        on_event: Callable[[OverlayEvent], None],
+    ) -> None:
+        self._protocol = protocol
+        self._router = protocol.router
+        self._lookups = lookups
+        self._publisher = publisher
+        self._jobs = jobs
+        self._peers = peers
+        self._bootstrap = tuple(bootstrap)
+        self._on_event = on_event
+        self._met = asyncio.Event()
+        self._lost = asyncio.Event()
+        self._alone = True
+        self._addresses: tuple[Endpoint, ...] = ()
+        self._searches_lan = False
+        protocol.on_contact = self._met_contact
+        protocol.on_lost = self._lost_contact
+
+    def begin(self, addresses: Sequence[Endpoint]) -> None:
+        """Begin the upkeep of a node that listens at ``addresses``."""
+        self._addresses = tuple(addresses)
+        if not self._protocol.client:
+            self._jobs.start(self._stay_in_touch())
+            self._jobs.start(self._republish())
+
+    async def join(self, *, lan: bool) -> int:
+        """See `Overlay.join`."""
+        if lan and not self._searches_lan and not self._protocol.client:
+            self._searches_lan = True
+            own = self._addresses
+            discovery = LanDiscovery(
+                self._protocol.key.node_id, lambda: reachable_endpoints(own), self._found_on_lan
+            )
+            self._jobs.start(discovery.run())
+        known = self._try_all()
+        if (lan or known) and not len(self._router):
+            try:
+                async with asyncio.timeout(JOIN_SECONDS):
+                    await self._met_or_tried_again()
+            except TimeoutError:
+                logger.debug("nobody has answered yet")
+        if len(self._router):
+            await self._lookups.nodes(self._protocol.key.node_id)
+        return len(self._router)
+
+    async def _met_or_tried_again(self) -> None:
+        """Wait for the first contact; a client, which has no upkeep, tries again by itself."""
+        for pause in RETRY_SECONDS:
+            try:
+                async with asyncio.timeout(pause):
+                    await self._met.wait()
+                    return
+            except TimeoutError:
+                if self._protocol.client:
+                    self._try_all()
+
+    def remember(self) -> None:
+        """Write down who is there, those heard last first."""
+        seen = self._protocol.last_seen
+        contacts = sorted(self._router, key=lambda c: -seen.get(c.id, 0.0))
+        self._peers.save(contact.endpoint for contact in contacts)
+
+    # -- finding others ------------------------------------------------------------------------------------------
+
+    def _try_all(self) -> int:
+        known = dict.fromkeys([*self._bootstrap, *self._peers.load()])
+        for endpoint in known:
+            self._jobs.start(self._try(endpoint))
+        return len(known)
+
+    def _found_on_lan(self, endpoint: Endpoint) -> None:
+        self._jobs.start(self._try(endpoint))
+
+    async def _try(self, endpoint: Endpoint) -> None:
+        if endpoint.port and endpoint not in self._addresses:
+            await self._protocol.ping(endpoint)
+
+    def _met_contact(self, contact: Contact) -> None:
+        self._met.set()
+        if self._protocol.client:
+            return
+        self._jobs.start(self._hand_over(contact))
+        if len(self._router) <= SAVE_AT_ONCE:
+            self.remember()  # the first ones at once: the power may fail
+        if self._alone:
+            self._alone = False
+            self._jobs.start(self._settle_in())
+
+    async def _settle_in(self) -> None:
+        """After a time alone: look around, tell the owner, and publish where others can find it."""
+        await self._lookups.nodes(self._protocol.key.node_id)
+        self._on_event(Joined(len(self._router)))
+        await self._publisher.republish(only_lonely=True)
+
+    def _lost_contact(self, _contact: Contact) -> None:
+        if not self._protocol.client and not len(self._router) and not self._alone:
+            self._alone = True
+            self._met.clear()
+            self._lost.set()
+            self._publisher.forget_copies()
+            self._on_event(Lonely())
+
+    async def _hand_over(self, newcomer: Contact) -> None:
+        """Give a newcomer what it should hold, in turns: with thousands of values others must not wait for it."""
+        for number, held in enumerate(self._protocol.store_of_records.held()):
+            if number % HAND_OVER_TURN == HAND_OVER_TURN - 1:
+                await asyncio.sleep(0)
+            if self._publisher.hand_over_to(newcomer, held):
+                await self._protocol.store(newcomer, NodeId(held.target), int(held.kind), held.raw)
+
+    # -- upkeep --------------------------------------------------------------------------------------------------
+
+    async def _stay_in_touch(self) -> None:
+        """Ping the contact unseen longest; look around now and then; while alone, keep trying who was known."""
+        loop = asyncio.get_running_loop()
+        refreshed, attempt = loop.time(), 0
+        while True:
+            if not len(self._router):
+                await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
+                attempt += 1
+                if not len(self._router):
+                    self._try_all()
+                continue
+            attempt = 0
+            await self._pause()
+            await self._ping_oldest()
+            self.remember()
+            self._protocol.store_of_records.expire(loop.time())
+            if loop.time() - refreshed > REFRESH_SECONDS:
+                refreshed = loop.time()
+                await self._lookups.nodes(self._protocol.key.node_id)
+                await self._lookups.nodes(NodeId(random.randbytes(ID_BYTES)))  # noqa: S311 - any place will do
+
+    async def _pause(self) -> None:
+        """Wait for the next round; less when the last contact is lost."""
+        self._lost.clear()
+        try:
+            async with asyncio.timeout(UPKEEP_SECONDS * _jitter()):
+                await self._lost.wait()
+        except TimeoutError:
+            return
+
+    async def _ping_oldest(self) -> None:
+        seen = self._protocol.last_seen
+        oldest = min(self._router, key=lambda c: seen.get(c.id, 0.0), default=None)
+        if oldest is None or await self._protocol.ping(oldest.endpoint) == oldest:
+            return
+        if await self._protocol.ping(oldest.endpoint) != oldest and self._router.find(oldest.id) == oldest:
+            self._protocol.drop(oldest)
+
+    async def _republish(self) -> None:
+        while True:
+            await asyncio.sleep(REPUBLISH_SECONDS * _jitter())
+            await self._publisher.republish()
+
+
+def _jitter() -> float:
+    """Return a factor that keeps nodes started together from doing everything together."""
+    return random.uniform(0.8, 1.2)  # noqa: S311 - no secret
