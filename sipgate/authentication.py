@@ -53,8 +53,10 @@ class Authenticator:
         return user
 
     def _credentials(self, request: Request, header: str) -> Credentials | None:
-        """Return the credentials for our realm; a phone may send others along."""
+        """Return the Digest credentials for our realm; a phone may send others along."""
         for value in request.headers.get_all(header):
+            if value[:7].lower() != "digest ":
+                continue  # another scheme: as if it were not there (RFC 4475 3.3.6)
             credentials = Credentials.parse(value)
             if credentials.realm == self.realm:
                 return credentials

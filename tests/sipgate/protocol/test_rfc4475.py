@@ -1,4 +1,7 @@
-"""The torture messages of RFC 4475: each valid one survives untouched, each invalid one gets its status."""
+"""The torture messages of RFC 4475: each valid one survives untouched, each invalid one gets its status.
+
+What a gateway answers to each, also where only who serves the request can judge: tests/sipgate/test_torture.py.
+"""
 
 from pathlib import Path
 
