@@ -1,8 +1,9 @@
 """An attacker between two nodes: he has stolen both *node* keys, but not the people's OpenPGP keys.
 
 That is the most that anybody can have short of the people's own keys: he signs node records (so he controls where the
-DHT says that the callee's node is), ends TLS in both directions, signs each request as either node, and has his own DTLS on both
-legs. He answers the caller as the callee, calls the callee as the caller, and hands on whatever the victims sign.
+DHT says that the callee's node is), ends TLS in both directions, signs each request as either node, and has his own
+DTLS on both legs. He answers the caller as the callee, calls the callee as the caller, and hands on whatever the
+victims sign.
 
 Run as a program of its own: `python -m tests.kit.thief --caller DIR --callee DIR --listen HOST:PORT --at HOST:PORT`.
 """
