@@ -102,9 +102,11 @@ class Headers:
         values = [value for folded, _, value, _ in self._entries if folded == wanted]
         if wanted not in LISTS:
             return values
-        parts = [part for value in values for part in split(value, ",") if part]
-        if len(parts) > MAX_VALUES:
-            raise SipError(400, "Too many values")
+        parts: list[str] = []
+        for value in values:
+            parts += filter(None, split(value, ","))
+            if len(parts) > MAX_VALUES:
+                raise SipError(400, "Too many values")
         return parts
 
     def count(self, name: str) -> int:

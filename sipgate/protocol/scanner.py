@@ -13,8 +13,8 @@ WSP = " \t"
 _GEN_VALUE = TOKEN | frozenset("[]:")
 MAX_PARAMETERS = 64
 MAX_VALUES = 128
-# single characters each, so that a search never goes back
-_SPECIAL = re.compile(r'["<>,;]')
+# possessive: neither ever goes back over what it has read
+_PIECE = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|["<>,;]', re.DOTALL)
 _IN_QUOTES = re.compile(r'["\\]')
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
@@ -51,23 +51,21 @@ def split(text: str, separator: str) -> list[str]:
 
 def _split_outside(text: str, separator: str) -> list[str]:
     parts: list[str] = []
-    start, at, depth = 0, 0, 0
-    while (found := _SPECIAL.search(text, at)) and len(parts) <= MAX_VALUES:
-        at = found.start()
-        char = text[at]
-        if char == '"':
-            at = closing_quote(text, at)
-        elif char == "<":
-            depth += 1
-        elif char == ">":
-            depth -= 1
-        elif char == separator and depth == 0:
-            parts.append(text[start:at])
-            start = at + 1
-        if depth not in (0, 1):
-            raise bad("angle brackets")
-        at += 1
-    if depth:
+    start, inside = 0, False
+    for found in _PIECE.finditer(text):
+        piece = found[0]
+        if piece == separator and not inside:
+            parts.append(text[start : found.start()])
+            start = found.end()
+            if len(parts) > MAX_VALUES:
+                return parts
+        elif piece == '"':
+            raise bad("quoted string")
+        elif piece in ("<", ">"):
+            if inside == (piece == "<"):
+                raise bad("angle brackets")
+            inside = not inside
+    if inside:
         raise bad("angle brackets")
     parts.append(text[start:])
     return parts
