@@ -51,7 +51,6 @@ MAX_TOKENS = 4096
 TOKEN_SECONDS = 240.0
 MAX_PROOFS = 4096
 PROOF_SECONDS = 600.0
-MOVED_SECONDS = 15.0
 STRIKES = 2
 
 Spawn = Callable[[Coroutine[Any, Any, None]], object]
@@ -333,15 +332,13 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
             self._proving.discard(contact.address)
 
     def _has_moved(self, contact: Contact) -> bool:
-        """Tell whether a known node now asks from elsewhere and was not heard at its old place lately."""
+        """Tell whether a known node now speaks from elsewhere: the last place that it proved counts."""
         known = self.router.find(contact.id)
-        if (
-            known is None
-            or known.endpoint == contact.endpoint
-            or known.endpoint.is_v6 != contact.endpoint.is_v6
-        ):
-            return False
-        return asyncio.get_running_loop().time() - self.last_seen.get(contact.id, 0.0) > MOVED_SECONDS
+        return (
+            known is not None
+            and known.endpoint != contact.endpoint
+            and known.endpoint.is_v6 == contact.endpoint.is_v6
+        )
 
     def _take_in(self, contact: Contact) -> None:
         known = self.router.find(contact.id)

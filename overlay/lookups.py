@@ -96,13 +96,17 @@ class LookupRunner:
         await walk.run(lambda contact: self._protocol.find_node(contact, target), LOOKUP_SECONDS)
         return walk.lookup.result(), walk.lookup.asked
 
-    async def values(self, target: NodeId, kind: Kind) -> Found:
+    async def values(self, target: NodeId, kind: Kind, own: tuple[bytes, ...] = ()) -> Found:
         """Return the values of ``kind`` under ``target``; takes 5 s at most.
 
-        The search ends when the nearest nodes have answered, or earlier with a `QUORUM` of holders.
+        The search ends when the nearest nodes have answered, or earlier with a `QUORUM` of holders, of which we are
+        one where we hold ``own`` values.
         """
         found, quorum = Found(), QUORUM[kind]
         walk = _Walk(self._protocol, self.lookup(target))
+        if found.take(target, kind, own):
+            found.holders = 1
+            walk.settle(quorum.settle_seconds)
 
         async def ask(contact: Contact) -> Nodes | Values | None:
             answer = await self._protocol.find_value(contact, target)
@@ -115,7 +119,7 @@ class LookupRunner:
         def enough() -> bool:
             return found.holders >= quorum.holders and walk.is_settled()
 
-        await walk.run(ask, LOOKUP_SECONDS, enough, patient=lambda: not found.holders)
+        await walk.run(ask, LOOKUP_SECONDS, enough, has_something=lambda: found.holders > 0, patient=True)
         found.asked = walk.lookup.asked
         found.answered = len(walk.lookup.result())
         return found
@@ -144,6 +148,7 @@ class _Walk:
         self._changed = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._settled: asyncio.Event | None = None
+        self._patience: asyncio.Event | None = None
         self._timers: list[asyncio.TimerHandle] = []
 
     def settle(self, seconds: float) -> None:
@@ -159,26 +164,24 @@ class _Walk:
         ask: Ask,
         seconds: float,
         enough: Callable[[], bool] = lambda: False,
-        patient: Callable[[], bool] = lambda: False,
+        has_something: Callable[[], bool] = lambda: False,
+        *,
+        patient: bool = False,
     ) -> None:
-        """Ask until the lookup is done, ``enough`` is found, or time is up.
+        """Ask until ``enough`` is found, time is up, or all have answered but those that have stalled.
 
-        While ``patient``, a lookup that is done waits one second more for contacts that have stalled.
+        These are waited for when nobody else has answered, and for one second by who is ``patient`` and does not
+        have anything yet.
         """
         end = self._wake_in(seconds)
-        patience: asyncio.Event | None = None
         try:
             async with asyncio.TaskGroup() as group:
                 tasks: list[asyncio.Task[None]] = []
                 while not (enough() or end.is_set()):
                     queries = self.lookup.next_queries()
                     tasks += [group.create_task(self._query(contact, ask)) for contact in queries]
-                    if self.lookup.done:
-                        if not self.lookup.is_waiting or not patient():
-                            break
-                        patience = patience or self._wake_in(STRAGGLER_SECONDS)
-                        if patience.is_set():
-                            break
+                    if self._may_end(has_something, patient=patient):
+                        break
                     await self._changed.wait()
                     self._changed.clear()
                 for task in tasks:
@@ -188,6 +191,17 @@ class _Walk:
                 timer.cancel()
         for contact in self.lookup.stalling():
             self._protocol.check_later(contact)
+
+    def _may_end(self, has_something: Callable[[], bool], *, patient: bool) -> bool:
+        if not self.lookup.is_idle:
+            return False
+        if not self.lookup.is_waiting or has_something():
+            return True
+        if not self.lookup.result():
+            return False
+        if patient and self._patience is None:
+            self._patience = self._wake_in(STRAGGLER_SECONDS)
+        return self._patience is None or self._patience.is_set()
 
     def _wake_in(self, seconds: float) -> asyncio.Event:
         over = asyncio.Event()

@@ -209,14 +209,9 @@ class Overlay:
     async def _values(self, target: NodeId, kind: Kind) -> Found:
         """Ask the others; what we hold ourselves counts as one more holder."""
         own = tuple(self._protocol.store_of_records.get(target, asyncio.get_running_loop().time()))
-        found = Found()
-        if kind is Kind.BLOB and found.take(target, kind, own):
-            return found
-        if self.contacts:
-            found = await self._lookups.values(target, kind)
-        if not (own or found.holders or found.answered):
-            raise Isolated("no other node is known" if not found.asked else "no other node answers")
-        found.take(target, kind, own)
+        found = await self._lookups.values(target, kind, own)
+        if not (found.holders or found.answered):
+            raise Isolated("no other node answers" if found.asked else "no other node is known")
         return found
 
 

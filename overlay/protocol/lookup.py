@@ -89,10 +89,14 @@ class Lookup:
     @property
     def done(self) -> bool:
         """True once each of the ``k`` closest that do not stall has answered, or nobody is left to wait for."""
-        candidates = self._candidates()
-        if not candidates or self.asked >= self._max_asked:
-            return not self.is_waiting
-        return all(self._states[peer] is PeerState.QUERIED for peer in candidates)
+        return self.is_idle and (not self.is_waiting or bool(self._candidates()))
+
+    @property
+    def is_idle(self) -> bool:
+        """True when there is nobody to ask, and only who has stalled may still answer."""
+        if self.asked >= self._max_asked:
+            return PeerState.WAITING not in self._states.values()
+        return all(self._states[peer] is PeerState.QUERIED for peer in self._candidates())
 
     @property
     def is_waiting(self) -> bool:
