@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -5,6 +7,7 @@ from hypothesis import strategies as st
 from sipgate.protocol import digest
 from sipgate.protocol.digest import MAX_NONCES, NONCE_SECONDS, Credentials, Nonces, NonceState
 from sipgate.protocol.errors import SipError
+from sipgate.protocol.scanner import quote
 
 # RFC 7616 section 3.9.1, with both algorithms
 RFC7616 = (
@@ -36,12 +39,56 @@ def test_the_examples_of_rfc_7616_verify(value: str) -> None:
         MD5.replace("qop=auth", "qop=auth-int"),
         MD5.replace('username="Mufasa"', 'username="Muf'),
         MD5 + ', username="Eve"',
+        MD5.replace("nc=00000001", "nc= 000000a"),
+        MD5.replace("nc=00000001", "nc=0000000٣"),
+        MD5.replace("nc=00000001", "nc=0000_001"),
+        MD5.replace(", nc=00000001", ""),
+        MD5.replace(', cnonce="f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ"', ""),
+        MD5.replace(", qop=auth", ""),
+        MD5.replace("uri=", "uri "),
+        MD5.replace("uri=", "u\xa0ri="),
+        MD5[:-1],
+        MD5 + ",",
+        "\udcff",
+        "Digest \udcff",
+        "Digest username=<",
         "Digest " + "a=b," * 10_000,
+        "Digest " + "a" * 65_536,
+        'Digest a="' + '\\"' * 30_000,
     ],
 )
 def test_other_credentials_are_malformed(value: str) -> None:
     with pytest.raises(SipError):
         Credentials.parse(value)
+
+
+def test_what_is_no_text_is_compared_as_bytes() -> None:
+    """Each value may hold bytes that are no UTF-8; they are hashed as they came."""
+    odd = MD5.replace("Mufasa", "Muf\udcffasa").replace("8ca523f5", "\udcffca523f5")
+    credentials = Credentials.parse(odd.replace('nonce="', 'nonce="\udcff'))
+    assert not digest.verify(credentials, "GET", "Circle of Life")
+    assert Nonces(b"secret").check(credentials.nonce, 1, 0.0) is NonceState.STALE
+    right = replace(credentials, response=digest.response_value(credentials, "GET", "Circle of Life"))
+    assert digest.verify(right, "GET", "Circle of Life")
+
+
+def test_spelling_that_may_differ() -> None:
+    value = MD5.replace("Digest ", "dIgEsT   ").replace(", ", " ,\t").replace("qop=auth", 'QOP = "AUTH"')
+    shouting = value.replace("8ca523f5e9506fed4657c9700eebdbec", "8CA523F5E9506FED4657C9700EEBDBEC")
+    for spelt in (
+        value,
+        shouting,
+        value.replace("algorithm=MD5", "algorithm=md5"),
+        value.replace("algorithm=MD5 ,", ""),
+    ):
+        assert digest.verify(Credentials.parse(spelt), "GET", "Circle of Life")
+
+
+@given(st.text(max_size=40), st.text(max_size=40))
+def test_what_is_quoted_in_credentials_is_read_back(username: str, realm: str) -> None:
+    value = MD5.replace('"Mufasa"', quote(username)).replace('"http-auth@example.org"', quote(realm))
+    credentials = Credentials.parse(value)
+    assert (credentials.username, credentials.realm) == (username, realm)
 
 
 def test_an_unknown_algorithm_is_refused() -> None:

@@ -36,6 +36,41 @@ def test_preamble_quoted_boundary_and_headerless_parts_are_read() -> None:
     ]
 
 
+def test_a_nested_multipart_is_one_part_that_can_be_read_again() -> None:
+    inner = multipart.build([("a/b", b"1"), ("c/d", b"2")])
+    content_type, body = multipart.build([("text/plain", b"x"), inner])
+    (_, nested) = multipart.parse(content_type, body)
+    assert [part.body for part in multipart.parse(str(nested.content_type), nested.body)] == [b"1", b"2"]
+
+
+def test_a_boundary_that_begins_another_does_not_close_it() -> None:
+    body = b"--b\r\n\r\n--b2 \r\n-- b\r\n--c--\r\n--b--"
+    with pytest.raises(
+        SipError
+    ):  # RFC 2046 5.1.1: a line that begins with the delimiter cannot stand in a part
+        multipart.parse("multipart/mixed;boundary=b", body)
+    (part,) = multipart.parse("multipart/mixed;boundary=b", body.replace(b"--b2", b"--a"))
+    assert part.body == b"--a \r\n-- b\r\n--c--"
+
+
+def test_the_most_parts_and_one_more() -> None:
+    content_type, body = multipart.build([("a/b", b"x")] * multipart.MAX_PARTS)
+    assert len(multipart.parse(content_type, body)) == multipart.MAX_PARTS
+    with pytest.raises(SipError) as caught:
+        multipart.parse(*multipart.build([("a/b", b"x")] * (multipart.MAX_PARTS + 1)))
+    assert caught.value.status == 413
+
+
+def test_a_media_type_with_bytes_that_are_no_text_survives() -> None:
+    (part,) = multipart.parse(*multipart.build([('a/b;x="\udcff"', b"1")]))
+    assert part.content_type.parameter("x") == "\udcff"
+
+
+def test_a_media_type_cannot_bring_headers() -> None:
+    with pytest.raises(ValueError, match="not a media type"):
+        multipart.build([("a/b\r\nX: y", b"")])
+
+
 @pytest.mark.parametrize(
     ("content_type", "body"),
     [
@@ -45,12 +80,36 @@ def test_preamble_quoted_boundary_and_headerless_parts_are_read() -> None:
         ("multipart/mixed;boundary=b", b"--b\r\nno colon\r\n\r\nx\r\n--b--"),
         ("multipart/mixed;boundary=b", b"--bx\r\n\r\nx\r\n--b--"),
         ("multipart/mixed;boundary=b", b"--b\r\n\r\nx\r\n" * 40 + b"--b--"),
+        ("multipart/mixed;boundary=b", b"--b\r\n" + b"a: b\r\n" * 17 + b"\r\nx\r\n--b--"),
+        ("multipart/mixed;boundary=b", b"--b\r\na: b\nc: d\r\n\r\nx\r\n--b--"),
+        ("multipart/mixed;boundary=b", b"--b\r\na: b\r\r\n\r\nx\r\n--b--"),
+        ("multipart/mixed;boundary=b", b"--b\r\nContent-Type: <>\r\n\r\nx\r\n--b--"),
+        ("multipart/mixed;boundary=b", b"--b\r\n\r\nx\r\n--b"),
+        ("multipart/mixed;boundary=b", b"x--b\r\n\r\nx\r\n--b--"),
+        ("multipart/mixed;boundary=b", b""),
+        ('multipart/mixed;boundary=""', b"--\r\n\r\nx\r\n----"),
         ("nonsense", b""),
     ],
 )
 def test_what_is_malformed_is_refused(content_type: str, body: bytes) -> None:
     with pytest.raises(SipError):
         multipart.parse(content_type, body)
+
+
+PIECES = st.sampled_from(
+    [b"--b", b"--b--", b"\r\n", b"\r\n\r\n", b"--", b"x", b"Content-Type: ", b"a/b", b";", b'"', b"\xff"]
+)
+
+
+@given(st.lists(PIECES, max_size=40).map(b"".join))
+def test_spoilt_bodies_raise_only_the_one_exception(body: bytes) -> None:
+    try:
+        parts = multipart.parse("multipart/mixed;boundary=b", body)
+    except SipError:
+        return
+    if parts:  # what was read can be built again
+        again = multipart.parse(*multipart.build([(str(part.content_type), part.body) for part in parts]))
+        assert [(part.content_type, part.body) for part in again] == [(p.content_type, p.body) for p in parts]
 
 
 @given(st.binary(max_size=300))

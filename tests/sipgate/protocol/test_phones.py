@@ -125,7 +125,7 @@ def test_refer_to_with_replaces() -> None:
 
 def test_folded_headers_are_one_line_to_read_and_two_to_write() -> None:
     message = register('Contact: "Bob"\r\n\t<sip:bob@192.0.2.1>\r\n ;expires=60', "Subject:\r\n later")
-    (contact,) = message.contacts
+    contact = message.contacts[0]
     assert str(contact) == '"Bob" <sip:bob@192.0.2.1>;expires=60'
     assert message.headers.get("s") == "later"
 
