@@ -61,12 +61,14 @@ def parse(content_type: str, body: bytes) -> list[Part]:
     parts: list[Part] = []
     for piece in pieces[1:]:
         if piece.startswith(b"--"):
+            if not parts:
+                break
             return parts
         line_end = piece.find(b"\r\n")
         if line_end < 0 or piece[:line_end].strip(b" \t"):
             raise bad("multipart body")
         parts.append(_parse_part(piece[line_end + 2 :]))
-    raise bad("multipart body: no closing boundary")
+    raise bad("multipart body: no part, or the last is not closed")
 
 
 def _parse_part(piece: bytes) -> Part:
