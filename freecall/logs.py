@@ -10,6 +10,9 @@ _PERSONAL = re.compile(
     r"|(?P<v4>\b\d{1,3}(?:\.\d{1,3}){3}\b)"
     r"|(?P<v6>\b[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){2,7}:[0-9a-fA-F]{0,4}\b)"
 )
+TALKATIVE = ("gnupg",)
+"""Libraries whose debug log holds keys and names in forms that no pattern finds."""
+
 _LABEL = {"uri": "<uri>", "mail": "<name>", "key": "<key>", "v4": "<address>", "v6": "<address>"}
 
 
@@ -32,3 +35,6 @@ def configure_logging(level: str, *, personal: bool) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter(layout) if personal else RedactingFormatter(layout))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    if not personal:
+        for name in TALKATIVE:
+            logging.getLogger(name).setLevel(logging.WARNING)
