@@ -26,6 +26,16 @@ class Jobs:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.cancel()
+        try:
+            if self._tasks:
+                # Before the group would cancel them again, amid their cleaning up.
+                await asyncio.wait(self._tasks)
+        finally:
+            await self._close(kind, error, trace)
+
+    async def _close(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         # The group must see a cancellation, which may be its own; any other error is the caller's and stays as it is.
         is_cancelled = isinstance(error, asyncio.CancelledError)
         await self._group.__aexit__(*((kind, error, trace) if is_cancelled else (None, None, None)))
@@ -40,7 +50,9 @@ class Jobs:
         task.add_done_callback(self._tasks.discard)
 
     def cancel(self) -> None:
-        """Cancel all jobs, and begin no more."""
+        """Cancel all jobs, once, and begin no more."""
+        if not self._open:
+            return
         self._open = False
         for task in self._tasks:
             task.cancel()

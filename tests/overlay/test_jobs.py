@@ -59,3 +59,31 @@ async def test_the_callers_own_error_stays_as_it_is() -> None:
 
     with pytest.raises(KeyError):
         await work()
+
+
+@pytest.mark.parametrize("owner_is_cancelled", [True, False])
+async def test_a_job_is_cancelled_once_and_may_take_its_time_to_clean_up(owner_is_cancelled: bool) -> None:
+    cleaned, began = asyncio.Event(), asyncio.Event()
+
+    async def careful() -> None:
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0.01)
+            cleaned.set()
+
+    async def work() -> None:
+        async with Jobs() as jobs:
+            jobs.start(careful())
+            await began.wait()
+            if owner_is_cancelled:
+                await asyncio.Event().wait()
+            jobs.cancel()
+
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(work())
+        await began.wait()
+        if owner_is_cancelled:
+            task.cancel()
+    assert cleaned.is_set()
