@@ -5,10 +5,11 @@ What stays of the package is its k-buckets and its shape; docs/decisions/ says w
 
 import asyncio
 import logging
-import secrets
+import random
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
@@ -19,6 +20,7 @@ from .identity import NodeKey
 from .protocol.contact import Contact
 from .protocol.endpoint import Endpoint
 from .protocol.errors import WireError
+from .protocol.network import Network
 from .protocol.nodeid import NodeId, node_id_of
 from .protocol.record_store import RecordStore
 from .protocol.request_budget import RequestBudget
@@ -29,11 +31,13 @@ from .protocol.wire import (
     TRANSACTION_ID_BYTES,
     Answer,
     AnyRequest,
+    Dialed,
     FindNode,
     FindValue,
     Nodes,
     Ping,
     Pong,
+    Request,
     Store,
     Stored,
     Values,
@@ -71,21 +75,32 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
     router: MeshRoutingTable
 
     def __init__(
-        self, source_node: Contact, storage: RecordStore, ksize: int, key: NodeKey, *, client: bool
+        self,
+        source_node: Contact,
+        storage: RecordStore,
+        ksize: int,
+        key: NodeKey,
+        *,
+        client: bool,
+        network: Network,
+        dice: random.Random,
     ) -> None:
         super().__init__(source_node, storage, ksize)
         self.router = MeshRoutingTable(self, ksize, source_node)
         self.key = key
         self.client = client
+        self.network = network
+        self.dice = dice
         self.store_of_records = storage
         self.round_trips = RoundTrips()
         self.dropped = 0
         self.on_contact: Callable[[Contact], None] = lambda _contact: None
         self.on_lost: Callable[[Contact], None] = lambda _contact: None
+        self.on_dial: Callable[[Endpoint | None, Endpoint], int] = lambda _endpoint, _asker: 0
         self.spawn: Spawn | None = None
         self._budget = RequestBudget()
         self._responder = Responder(
-            key.public_key, key.sign, self.router, storage, Tokens(secrets.token_bytes(32))
+            key.public_key, key.sign, self.router, storage, Tokens(dice.randbytes(32)), self._dial
         )
         self._transports: dict[bool, asyncio.DatagramTransport] = {}
         self._waiting: dict[bytes, _Outstanding] = {}
@@ -123,9 +138,9 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
     def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
         """Answer a request or match an answer; anything else is counted and dropped."""
         try:
-            transaction_id, message = decode(data)
-            source = Endpoint(addr[0].partition("%")[0], addr[1])
-            if isinstance(message, AnyRequest):
+            transaction_id, message = decode(self.network.open(data))
+            source = _endpoint(addr[0], addr[1])
+            if isinstance(message, Request):
                 self._answer(transaction_id, message, source, len(data))
             else:
                 self._match(transaction_id, message, source)
@@ -138,13 +153,16 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
         if transport is None or transport.is_closing():
             return False
         try:
-            transport.sendto(data, (endpoint.host, endpoint.port))
+            transport.sendto(self.network.seal(data), (endpoint.host, endpoint.port))
         except OSError as error:  # uvloop raises here what asyncio gives to error_received
             self.error_received(error)
             return False
         return True
 
     # -- the answering side --------------------------------------------------------------------------------------
+
+    def _dial(self, endpoint: Endpoint | None, asker: Endpoint) -> int:
+        return self.on_dial(endpoint, asker)
 
     def _answer(self, transaction_id: bytes, request: AnyRequest, source: Endpoint, size: int) -> None:
         now = asyncio.get_running_loop().time()
@@ -170,7 +188,7 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
         waiting.deadline.cancel()
         now = asyncio.get_running_loop().time()
         self.round_trips.learn(waiting.address, now - waiting.sent)
-        if not isinstance(answer, Stored):
+        if not isinstance(answer, Stored | Dialed):
             self._remember_token(waiting.address, answer.token, now)
         if not waiting.future.done():
             waiting.future.set_result(answer)
@@ -191,7 +209,7 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
         loop = asyncio.get_running_loop()
         if len(self._waiting) >= MAX_OUTSTANDING:
             return None
-        transaction_id = secrets.token_bytes(TRANSACTION_ID_BYTES)
+        transaction_id = self.dice.randbytes(TRANSACTION_ID_BYTES)
         future: asyncio.Future[Answer | None] = loop.create_future()
         deadline = loop.call_later(HARD, self._give_up, transaction_id)
         address = (endpoint.host, endpoint.port)
@@ -220,9 +238,11 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
         answer = await self._ask(contact, request, Nodes)
         return answer if isinstance(answer, Nodes) else None
 
-    async def find_value(self, contact: Contact, target: NodeId, skip: int = 0) -> Nodes | Values | None:
-        """Ask a contact for the values under ``target``."""
-        request = FindValue(self.key.node_id, self.client, target, self.token(contact), skip)
+    async def find_value(
+        self, contact: Contact, target: NodeId, skip: int = 0, prefer: bytes = b""
+    ) -> Nodes | Values | None:
+        """Ask a contact for the values under ``target``; that of the node key with the hint ``prefer`` first."""
+        request = FindValue(self.key.node_id, self.client, target, self.token(contact), skip, prefer)
         answer = await self._ask(contact, request, Nodes, Values)
         return answer if isinstance(answer, Nodes | Values) else None
 
@@ -242,7 +262,7 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
     async def ping(self, endpoint: Endpoint) -> Contact | None:
         """Let the node at ``endpoint`` prove its id; a proven one is taken into the table. None without proof."""
         answer = await self.request(endpoint, Ping(self.key.node_id, self.client), Pong)
-        if not isinstance(answer, Pong):
+        if not isinstance(answer, Pong) or not answer.public_key:
             return None
         contact = Contact(node_id_of(answer.public_key), endpoint)
         if contact.id != self.key.node_id:
@@ -357,7 +377,14 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
         return result
 
 
+@lru_cache(4096)
+def _endpoint(host: str, port: int) -> Endpoint:
+    return Endpoint(host.partition("%")[0], port)
+
+
 def _is_authentic(pong: Pong, transaction_id: bytes, own_id: NodeId) -> bool:
+    if not pong.public_key:
+        return True  # it claims nothing
     try:
         key = Ed25519PublicKey.from_public_bytes(pong.public_key)
         key.verify(pong.signature, pong_statement(transaction_id, own_id))

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import random
 from collections.abc import Callable, Sequence
 
 from .addresses import reachable_endpoints
@@ -170,13 +169,13 @@ class Membership:
             if loop.time() - refreshed > REFRESH_SECONDS:
                 refreshed = loop.time()
                 await self._lookups.nodes(self._protocol.key.node_id)
-                await self._lookups.nodes(NodeId(random.randbytes(ID_BYTES)))  # noqa: S311 - any place will do
+                await self._lookups.nodes(NodeId(self._protocol.dice.randbytes(ID_BYTES)))
 
     async def _pause(self) -> None:
         """Wait for the next round; less when the last contact is lost."""
         self._lost.clear()
         try:
-            async with asyncio.timeout(UPKEEP_SECONDS * _jitter()):
+            async with asyncio.timeout(UPKEEP_SECONDS * self._jitter()):
                 await self._lost.wait()
         except TimeoutError:
             return
@@ -191,10 +190,9 @@ class Membership:
 
     async def _republish(self) -> None:
         while True:
-            await asyncio.sleep(REPUBLISH_SECONDS * _jitter())
+            await asyncio.sleep(REPUBLISH_SECONDS * self._jitter())
             await self._publisher.republish()
 
-
-def _jitter() -> float:
-    """Return a factor that keeps nodes started together from doing everything together."""
-    return random.uniform(0.8, 1.2)  # noqa: S311 - no secret
+    def _jitter(self) -> float:
+        """Return a factor that keeps nodes started together from doing everything together."""
+        return self._protocol.dice.uniform(0.8, 1.2)

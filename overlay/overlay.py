@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import random
 from collections.abc import Callable
 from collections.abc import Sequence as Several
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from .peers import RememberedPeers
 from .ports import Store
 from .protocol.claim import Claim, claim_target, seal, unseal
 from .protocol.endpoint import Endpoint
+from .protocol.network import PUBLIC, Network
 from .protocol.nodeid import NodeId, node_id_of
 from .protocol.record import (
     MAX_VALUE_BYTES,
@@ -30,6 +32,7 @@ from .protocol.record import (
 from .publisher import Publication, Publisher
 from .sequence import Sequence
 from .server import MeshServer
+from .udp import OpenSocket, open_udp_socket
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +64,8 @@ class Overlay:
 
     An async context manager: entering it opens the sockets, leaving it withdraws what was published (within a second)
     and closes them. ``peers`` and ``sequence`` keep state over restarts. ``lan`` looks for nodes by DNS-SD. A
-    ``client`` asks, but is in nobody's table and stores nothing. ``on_event`` must return at once.
+    ``client`` asks, but is in nobody's table and stores nothing. ``on_event`` must return at once. ``network`` is the
+    mesh to take part in. A simulation passes its own ``open_socket`` and ``dice``; all time is the loop's.
     """
 
     def __init__(
@@ -75,6 +79,9 @@ class Overlay:
         lan: bool = False,
         client: bool = False,
         on_event: Callable[[OverlayEvent], None] = lambda _event: None,
+        network: Network = PUBLIC,
+        open_socket: OpenSocket = open_udp_socket,
+        dice: random.Random | None = None,
         k: int = K,
         alpha: int = ALPHA,
     ) -> None:
@@ -84,7 +91,15 @@ class Overlay:
         self._lan = lan
         self._client = client
         self._jobs = Jobs()
-        self._server = MeshServer(key, ksize=k, alpha=alpha, client=client)
+        self._server = MeshServer(
+            key,
+            ksize=k,
+            alpha=alpha,
+            client=client,
+            network=network,
+            open_socket=open_socket,
+            dice=dice or random.SystemRandom(),
+        )
         self._protocol = self._server.protocol
         self._protocol.spawn = self._jobs.start
         self._lookups = LookupRunner(self._protocol, k=k, alpha=alpha)

@@ -1,6 +1,5 @@
 """The routing table: `kademlia`'s k-buckets, with exact nearest contacts and without its side effects."""
 
-import heapq
 from collections.abc import Iterator
 
 from kademlia.routing import KBucket, RoutingTable
@@ -42,7 +41,13 @@ class MeshRoutingTable(RoutingTable):  # type: ignore[misc]
     def nearest(self, target: NodeId, count: int) -> list[Contact]:
         """Return exactly the ``count`` known contacts closest to ``target``, closest first."""
         wanted = int.from_bytes(target, "big")
-        return heapq.nsmallest(count, self, key=lambda contact: contact.long_id ^ wanted)
+        found: list[Contact] = []
+        # Buckets part the id space by prefixes: whoever is in a nearer one is nearer than all in the next.
+        for bucket in sorted(self.buckets, key=lambda bucket: bucket.range[0] ^ wanted):
+            found += sorted(bucket.nodes.values(), key=lambda contact: contact.long_id ^ wanted)
+            if len(found) >= count:
+                break
+        return found[:count]
 
     def wants(self, contact: Contact) -> bool:
         """Tell whether the contact is new and would be taken if it proved its id."""

@@ -1,8 +1,7 @@
 """Opens the sockets of a node."""
 
-import asyncio
 import errno
-import socket
+import random
 from collections.abc import Sequence
 
 from kademlia.network import Server
@@ -11,21 +10,9 @@ from .dht import MeshProtocol
 from .identity import NodeKey
 from .protocol.contact import Contact
 from .protocol.endpoint import Endpoint
+from .protocol.network import Network
 from .protocol.record_store import RecordStore
-
-
-def _udp_socket(endpoint: Endpoint) -> socket.socket:
-    """Bind a socket for one address family only, so that IPv4 and IPv6 can have the same port."""
-    made = socket.socket(socket.AF_INET6 if endpoint.is_v6 else socket.AF_INET, socket.SOCK_DGRAM)
-    try:
-        made.setblocking(False)
-        if endpoint.is_v6:
-            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        made.bind((endpoint.host, endpoint.port))
-    except OSError:
-        made.close()
-        raise
-    return made
+from .udp import OpenSocket
 
 
 class MeshServer(Server):  # type: ignore[misc]
@@ -33,12 +20,25 @@ class MeshServer(Server):  # type: ignore[misc]
 
     protocol: MeshProtocol
 
-    def __init__(self, key: NodeKey, *, ksize: int, alpha: int, client: bool) -> None:
+    def __init__(
+        self,
+        key: NodeKey,
+        *,
+        ksize: int,
+        alpha: int,
+        client: bool,
+        network: Network,
+        open_socket: OpenSocket,
+        dice: random.Random,
+    ) -> None:
         super().__init__(ksize=ksize, alpha=alpha, node_id=key.node_id)
         self.storage = RecordStore()
         source = Contact(key.node_id, Endpoint("0.0.0.0", 0))  # noqa: S104 - nobody connects to it
         self.node = source
-        self.protocol = MeshProtocol(source, self.storage, ksize, key, client=client)
+        self.protocol = MeshProtocol(
+            source, self.storage, ksize, key, client=client, network=network, dice=dice
+        )
+        self._open_socket = open_socket
 
     async def listen_on(self, endpoints: Sequence[Endpoint]) -> tuple[Endpoint, ...]:
         """Open a socket for each endpoint, one for each address family at most; return where they are bound.
@@ -51,16 +51,14 @@ class MeshServer(Server):  # type: ignore[misc]
         """
         if not 0 < len(endpoints) == len({endpoint.is_v6 for endpoint in endpoints}):
             raise ValueError("one endpoint to listen at for each of IPv4 and IPv6, and one at least")
-        loop = asyncio.get_running_loop()
         bound: list[Endpoint] = []
         for endpoint in endpoints:
             try:
-                made = _udp_socket(endpoint)
+                transport = await self._open_socket(endpoint, self.protocol)
             except OSError as error:
                 if error.errno == errno.EAFNOSUPPORT and (bound or endpoint is not endpoints[-1]):
                     continue
                 raise
-            transport, _ = await loop.create_datagram_endpoint(lambda: self.protocol, sock=made)
             host, port = transport.get_extra_info("sockname")[:2]
             bound.append(Endpoint(host, port))
         return tuple(bound)

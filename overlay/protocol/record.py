@@ -26,6 +26,7 @@ SIGNATURE_BYTES = 64
 MAX_TTL_SECONDS = 7200
 MAX_SEQ = 2**63
 MAX_ENDPOINTS = 16
+HINT_BYTES = 8
 
 
 class Kind(IntEnum):
@@ -161,6 +162,11 @@ def node_record(record: Record) -> NodeRecord:
     if type(packed) is not list or not all(type(item) is bytes for item in packed):
         raise WireError("endpoints")
     return NodeRecord(record.public_key, tuple(Endpoint.unpack(p) for p in packed), record.seq, record.ttl)
+
+
+def key_hint(public_key: bytes) -> bytes:
+    """Return the short name of a node key with which a searcher says whose value it hopes for."""
+    return hashlib.sha256(public_key).digest()[-HINT_BYTES:]
 
 
 def blob_key(data: bytes) -> NodeId:

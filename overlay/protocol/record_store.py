@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from .endpoint import prefix
 from .errors import StoreCode, StoreRefused, WireError
-from .record import MAX_TTL_SECONDS, Kind, check_blob, parse_record
+from .record import MAX_TTL_SECONDS, Kind, check_blob, key_hint, parse_record
 
 MAX_VALUES = 10_000
 MAX_PER_HOST = 200
@@ -28,6 +28,8 @@ class Held:
     withdrawn: bool
     ttl: int
     host: str
+    hint: bytes = b""
+    since: float = 0.0
     expires: float = 0.0
 
 
@@ -53,18 +55,23 @@ class RecordStore:
         held = self._same(target, raw)
         if held is None:
             held = _checked(target, kind, raw, host)
+            held.since = now
             self._replace(held, now)
         elif host == OWN and held.host != OWN:
             self._count(held, -1)
             held.host = OWN
         held.expires = now + held.ttl
 
-    def get(self, target: bytes, now: float) -> list[bytes]:
-        """Return the live values under a target, newest sequence first; withdrawn ones are left out."""
+    def get(self, target: bytes, now: float, prefer: bytes = b"") -> list[bytes]:
+        """Return the live values under a target, those first that have been here longest; withdrawn ones are left out.
+
+        The value of the node key with the `key_hint` ``prefer`` comes before all. So whoever floods a name comes last.
+        """
         slots = self._by_target.get(target, {})
         for held in [held for held in slots.values() if held.expires <= now]:
             self._drop(held)
-        return [h.raw for h in sorted(slots.values(), key=lambda h: (-h.seq, h.slot)) if not h.withdrawn]
+        live = sorted(slots.values(), key=lambda held: (held.hint != prefer, held.since))
+        return [held.raw for held in live if not held.withdrawn]
 
     def expire(self, now: float) -> None:
         """Drop what has outlived its time."""
@@ -88,6 +95,7 @@ class RecordStore:
             if held.seq < old.seq or (held.seq == old.seq and held.raw != old.raw):
                 raise StoreRefused(StoreCode.STALE, "a newer version is held")
             self._drop(old)
+            held.since = old.since
         try:
             self._make_room(held, now)
         except StoreRefused:
@@ -153,4 +161,5 @@ def _checked(target: bytes, kind: int, raw: bytes, host: str) -> Held:
     if record.kind != kind:
         raise StoreRefused(StoreCode.INVALID, "another kind than announced")
     slot = record.kind.to_bytes(1, "big") + record.public_key
-    return Held(target, record.kind, slot, record.seq, raw, record.is_withdrawn, record.ttl, host)
+    hint = key_hint(record.public_key)
+    return Held(target, record.kind, slot, record.seq, raw, record.is_withdrawn, record.ttl, host, hint)

@@ -1,6 +1,7 @@
 """Answers what other nodes ask: to an unproven address never more than three times as long as the question."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from .contact import Contact
@@ -10,9 +11,11 @@ from .nodeid import ID_BYTES, NodeId
 from .record_store import RecordStore
 from .token import Tokens
 from .wire import (
-    MAX_DATAGRAM,
+    MAX_MESSAGE,
     Answer,
     AnyRequest,
+    Dial,
+    Dialed,
     FindNode,
     FindValue,
     Nodes,
@@ -42,7 +45,11 @@ class Table(Protocol):
 
 
 class Responder:
-    """One node's answers. ``sign`` makes Ed25519 signatures with the node key."""
+    """One node's answers.
+
+    ``sign`` makes Ed25519 signatures with the node key. ``dial_back`` gets what a `Dial` asks for and who asks, and
+    tells how many nodes will ping.
+    """
 
     def __init__(
         self,
@@ -51,12 +58,14 @@ class Responder:
         table: Table,
         store: RecordStore,
         tokens: Tokens,
+        dial_back: Callable[[Endpoint | None, Endpoint], int] = lambda _endpoint, _asker: 0,
     ) -> None:
         self._public_key = public_key
         self._sign = sign
         self._table = table
         self._store = store
         self._tokens = tokens
+        self._dial_back = dial_back
 
     def answer(
         self, transaction_id: bytes, request: AnyRequest, source: Endpoint, size: int, now: float
@@ -65,19 +74,30 @@ class Responder:
         token = self._tokens.issue(pack_host(source.host), now)
         match request:
             case Ping():
-                signature = self._sign(pong_statement(transaction_id, request.sender))
-                return encode_answer(transaction_id, Pong(self._public_key, signature, token, source))
+                proof = self._prove(transaction_id, request) if request.prove else (b"", b"")
+                return encode_answer(transaction_id, Pong(source, token, *proof))
             case Store():
-                return encode_answer(transaction_id, Stored(self._keep(request, source, now)))
+                return encode_answer(transaction_id, Stored(source, self._keep(request, source, now)))
+            case Dial():
+                return encode_answer(transaction_id, Dialed(source, self._dial(request, source, now)))
             case FindNode() | FindValue():
                 proven = self._tokens.is_valid(request.token, pack_host(source.host), now)
-                room = MAX_DATAGRAM if proven else min(MAX_DATAGRAM, AMPLIFICATION * size)
-                near = self._near(request, source)
-                values = self._store.get(request.target, now) if isinstance(request, FindValue) else []
-                if not values:
-                    return _nodes(transaction_id, token, near, room)
-                skip = request.skip if isinstance(request, FindValue) else 0
-                return _values(transaction_id, token, near[:FEW_CONTACTS], values[:MAX_TOTAL], skip, room)
+                room = MAX_MESSAGE if proven else min(MAX_MESSAGE, AMPLIFICATION * size)
+                nodes = Nodes(source, token, tuple(self._near(request, source)))
+                if isinstance(request, FindValue):
+                    values = self._store.get(request.target, now, request.prefer)
+                    if values:
+                        return _values(transaction_id, nodes, values[:MAX_TOTAL], request.skip, room)
+                return _nodes(transaction_id, nodes, room)
+
+    def _prove(self, transaction_id: bytes, request: Ping) -> tuple[bytes, bytes]:
+        return self._public_key, self._sign(pong_statement(transaction_id, request.sender))
+
+    def _dial(self, request: Dial, source: Endpoint, now: float) -> int:
+        """Have a node pinged: the asker by others, or somebody else by ourselves; return by how many."""
+        if not self._tokens.is_valid(request.token, pack_host(source.host), now):
+            return 0
+        return self._dial_back(request.endpoint, source)
 
     def _keep(self, request: Store, source: Endpoint, now: float) -> StoreCode:
         if not self._tokens.is_valid(request.token, pack_host(source.host), now):
@@ -96,38 +116,28 @@ class Responder:
         return named[:MAX_ANSWER_CONTACTS]
 
 
-def _nodes(transaction_id: bytes, token: bytes, near: Sequence[Contact], room: int) -> bytes:
+def _nodes(transaction_id: bytes, nodes: Nodes, room: int) -> bytes:
     """Encode with as many contacts as there is room for."""
     while True:
-        data = encode_answer(transaction_id, Nodes(token, tuple(near)))
-        if len(data) <= room or not near:
+        data = encode_answer(transaction_id, nodes)
+        if len(data) <= room or not nodes.contacts:
             return data
-        near = near[: len(near) - max(1, (len(data) - room) // V6_CONTACT_BYTES)]
+        fewer = len(nodes.contacts) - max(1, (len(data) - room) // V6_CONTACT_BYTES)
+        nodes = replace(nodes, contacts=nodes.contacts[:fewer])
 
 
-def _values(
-    transaction_id: bytes,
-    token: bytes,
-    near: Sequence[Contact],
-    values: Sequence[bytes],
-    skip: int,
-    room: int,
-) -> bytes:
-    """Encode with as many values as there is room for, then as many contacts."""
-    empty = encode_answer(transaction_id, Values(token, (), (), len(values)))
-    room -= len(empty) + MSGPACK_HEADER_BYTES
-    shown, named = [], []
+def _values(transaction_id: bytes, nodes: Nodes, values: Sequence[bytes], skip: int, room: int) -> bytes:
+    """Encode with as many values as there is room for, then as many contacts, a few at most."""
+    empty = Values(nodes.observed, nodes.token, (), (), len(values))
+    room -= len(encode_answer(transaction_id, empty)) + MSGPACK_HEADER_BYTES
+    shown = []
     for value in values[skip:]:
         room -= len(value) + MSGPACK_HEADER_BYTES
         if room < 0:
             break
         shown.append(value)
-    for contact in near:
-        room -= V6_CONTACT_BYTES
-        if room < 0:
-            break
-        named.append(contact)
-    return encode_answer(transaction_id, Values(token, tuple(named), tuple(shown), len(values)))
+    named = nodes.contacts[: min(FEW_CONTACTS, max(0, room) // V6_CONTACT_BYTES)]
+    return encode_answer(transaction_id, replace(empty, contacts=named, values=tuple(shown)))
 
 
 __all__ = ["Answer", "Responder", "Table"]

@@ -14,8 +14,9 @@ import msgpack
 from .contact import Contact, pack_contacts, unpack_contacts
 from .endpoint import Endpoint
 from .errors import StoreCode, WireError
+from .network import MAC_BYTES
 from .nodeid import ID_BYTES, PUBLIC_KEY_BYTES, NodeId
-from .record import MAX_VALUE_BYTES, SIGNATURE_BYTES, Kind, unpack
+from .record import HINT_BYTES, MAX_VALUE_BYTES, SIGNATURE_BYTES, Kind, unpack
 from .token import TOKEN_BYTES
 
 VERSION = 1
@@ -25,6 +26,8 @@ PADDED = 400
 PADDED_PING = 64
 MAX_CONTACTS = 20
 CLIENT_FLAG = 1
+KNOWN_FLAG = 2
+MAX_MESSAGE = MAX_DATAGRAM - MAC_BYTES
 
 
 class Type(IntEnum):
@@ -38,6 +41,8 @@ class Type(IntEnum):
     VALUES = 5
     STORE = 6
     STORED = 7
+    DIAL = 8
+    DIALED = 9
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,9 @@ class Request:
 
 @dataclass(frozen=True)
 class Ping(Request):
-    """Prove that you own your id: sign my transaction id."""
+    """Are you there? With ``prove``: prove that you own your id, sign my transaction id."""
+
+    prove: bool = True
 
 
 @dataclass(frozen=True)
@@ -63,11 +70,15 @@ class FindNode(Request):
 
 @dataclass(frozen=True)
 class FindValue(Request):
-    """Give the values under ``target`` from number ``skip`` on, and the closest contacts."""
+    """Give the values under ``target`` from number ``skip`` on, and the closest contacts.
+
+    ``prefer``: the value of the node key with this `key_hint` comes first; empty: no preference.
+    """
 
     target: NodeId
     token: bytes
     skip: int
+    prefer: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -81,17 +92,31 @@ class Store(Request):
 
 
 @dataclass(frozen=True)
-class Pong:
-    """The node's key and its signature over (transaction id, asker's id); a token, and the asker's address as seen."""
+class Dial(Request):
+    """Ask others to ping me from addresses that I never wrote to; with ``endpoint``: ping that one yourself."""
 
-    public_key: bytes
-    signature: bytes
     token: bytes
+    endpoint: Endpoint | None
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What all answers carry: the asker's endpoint as the answerer sees it."""
+
     observed: Endpoint
 
 
 @dataclass(frozen=True)
-class Nodes:
+class Pong(Answered):
+    """A token; the node's key and its signature over (transaction id, asker's id), both empty if not asked for."""
+
+    token: bytes
+    public_key: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True)
+class Nodes(Answered):
     """Contacts near the target."""
 
     token: bytes
@@ -99,7 +124,7 @@ class Nodes:
 
 
 @dataclass(frozen=True)
-class Values:
+class Values(Answered):
     """Some of the ``total`` values under the target, and contacts near it."""
 
     token: bytes
@@ -109,14 +134,21 @@ class Values:
 
 
 @dataclass(frozen=True)
-class Stored:
+class Stored(Answered):
     """Whether the value is kept."""
 
     code: StoreCode
 
 
-AnyRequest = Ping | FindNode | FindValue | Store
-Answer = Pong | Nodes | Values | Stored
+@dataclass(frozen=True)
+class Dialed(Answered):
+    """How many nodes were asked to ping, or do so."""
+
+    count: int
+
+
+AnyRequest = Ping | FindNode | FindValue | Store | Dial
+Answer = Pong | Nodes | Values | Stored | Dialed
 
 
 def pong_statement(transaction_id: bytes, asker: bytes) -> bytes:
@@ -130,14 +162,17 @@ def encode_request(transaction_id: bytes, request: AnyRequest) -> bytes:
     kind: Type
     rest: list[Any]
     match request:
-        case Ping():
+        case Ping(prove=prove):
             kind, rest = Type.PING, []
+            flags |= 0 if prove else KNOWN_FLAG
         case FindNode(target=target, token=token):
             kind, rest = Type.FIND_NODE, [target, token]
-        case FindValue(target=target, token=token, skip=skip):
-            kind, rest = Type.FIND_VALUE, [target, token, skip]
+        case FindValue(target=target, token=token, skip=skip, prefer=prefer):
+            kind, rest = Type.FIND_VALUE, [target, token, skip, prefer]
         case Store(target=target, token=token, kind=value_kind, value=value):
             kind, rest = Type.STORE, [target, token, value_kind, value]
+        case Dial(token=token, endpoint=endpoint):
+            kind, rest = Type.DIAL, [token, endpoint.pack() if endpoint else b""]
         case _:
             assert_never(request)
     fields = [VERSION, int(kind), transaction_id, request.sender, flags, *rest]
@@ -162,10 +197,7 @@ def encode_answer(transaction_id: bytes, answer: Answer) -> bytes:
     rest: list[Any]
     match answer:
         case Pong():
-            kind, rest = (
-                Type.PONG,
-                [answer.public_key, answer.signature, answer.token, answer.observed.pack()],
-            )
+            kind, rest = Type.PONG, [answer.token, answer.public_key, answer.signature]
         case Nodes():
             kind, rest = Type.NODES, [answer.token, *pack_contacts(answer.contacts)]
         case Values():
@@ -173,9 +205,11 @@ def encode_answer(transaction_id: bytes, answer: Answer) -> bytes:
             kind, rest = Type.VALUES, [answer.token, *pack_contacts(answer.contacts), values, answer.total]
         case Stored(code=code):
             kind, rest = Type.STORED, [int(code)]
+        case Dialed(count=count):
+            kind, rest = Type.DIALED, [count]
         case _:
             assert_never(answer)
-    data: bytes = msgpack.packb([VERSION, int(kind), transaction_id, *rest])
+    data: bytes = msgpack.packb([VERSION, int(kind), transaction_id, answer.observed.pack(), *rest])
     return data
 
 
@@ -185,7 +219,7 @@ def decode(data: bytes) -> tuple[bytes, AnyRequest | Answer]:
     Raises:
         WireError: anything that does not fit exactly.
     """
-    if not 12 <= len(data) <= MAX_DATAGRAM:
+    if not 12 <= len(data) <= MAX_MESSAGE:
         raise WireError("datagram size")
     fields = unpack(data, most=16)
     if type(fields) is not list or len(fields) < 4 or fields[0] != VERSION or type(fields[0]) is not int:
@@ -195,7 +229,7 @@ def decode(data: bytes) -> tuple[bytes, AnyRequest | Answer]:
     if reader is None:
         raise WireError("datagram type")
     message = reader(fields[3:])
-    if isinstance(message, AnyRequest) and len(data) < _padded_size(message):
+    if isinstance(message, Request) and len(data) < _padded_size(message):
         raise WireError("a request without a token must be padded")
     return transaction_id, message
 
@@ -219,10 +253,23 @@ def _asker(values: list[Any], count: int) -> tuple[NodeId, bool, list[Any]]:
     return NodeId(_bytes(sender, ID_BYTES)), bool(flags & CLIENT_FLAG), rest
 
 
+def _observed(values: list[Any], count: int) -> tuple[Endpoint, list[Any]]:
+    observed, *rest = _fields(values, count)
+    return _endpoint(observed), rest
+
+
+def _endpoint(value: Any) -> Endpoint:
+    if type(value) is not bytes:
+        raise WireError("endpoint")
+    return Endpoint.unpack(value)
+
+
 def _token(value: Any) -> bytes:
-    if value == b"" and type(value) is bytes:
-        return b""
-    return _bytes(value, TOKEN_BYTES)
+    return _or_empty(value, TOKEN_BYTES)
+
+
+def _or_empty(value: Any, size: int) -> bytes:
+    return b"" if value == b"" and type(value) is bytes else _bytes(value, size)
 
 
 def _number(value: Any, most: int) -> int:
@@ -233,7 +280,7 @@ def _number(value: Any, most: int) -> int:
 
 def _read_ping(values: list[Any]) -> Ping:
     sender, client, _ = _asker(values, 3)
-    return Ping(sender, client)
+    return Ping(sender, client, prove=not values[1] & KNOWN_FLAG)
 
 
 def _read_find_node(values: list[Any]) -> FindNode:
@@ -242,8 +289,9 @@ def _read_find_node(values: list[Any]) -> FindNode:
 
 
 def _read_find_value(values: list[Any]) -> FindValue:
-    sender, client, (target, token, skip) = _asker(values, 6)
-    return FindValue(sender, client, NodeId(_bytes(target, ID_BYTES)), _token(token), _number(skip, 255))
+    sender, client, (target, token, skip, prefer) = _asker(values, 7)
+    target = NodeId(_bytes(target, ID_BYTES))
+    return FindValue(sender, client, target, _token(token), _number(skip, 255), _or_empty(prefer, HINT_BYTES))
 
 
 def _read_store(values: list[Any]) -> Store:
@@ -254,15 +302,19 @@ def _read_store(values: list[Any]) -> Store:
     return Store(sender, client, NodeId(_bytes(target, ID_BYTES)), token, _number(kind, max(Kind)), value)
 
 
+def _read_dial(values: list[Any]) -> Dial:
+    sender, client, (token, endpoint) = _asker(values, 5)
+    return Dial(sender, client, _bytes(token, TOKEN_BYTES), None if endpoint == b"" else _endpoint(endpoint))
+
+
 def _read_pong(values: list[Any]) -> Pong:
-    public_key, signature, token, observed = _fields(values, 4)
-    if type(observed) is not bytes:
-        raise WireError("endpoint")
+    observed, (token, public_key, signature) = _observed(values, 4)
+    public_key = _or_empty(public_key, PUBLIC_KEY_BYTES)
     return Pong(
-        _bytes(public_key, PUBLIC_KEY_BYTES),
-        _bytes(signature, SIGNATURE_BYTES),
+        observed,
         _bytes(token, TOKEN_BYTES),
-        Endpoint.unpack(observed),
+        public_key,
+        _bytes(signature, SIGNATURE_BYTES if public_key else 0),
     )
 
 
@@ -273,20 +325,26 @@ def _contacts(v4: Any, v6: Any) -> tuple[Contact, ...]:
 
 
 def _read_nodes(values: list[Any]) -> Nodes:
-    token, v4, v6 = _fields(values, 3)
-    return Nodes(_bytes(token, TOKEN_BYTES), _contacts(v4, v6))
+    observed, (token, v4, v6) = _observed(values, 4)
+    return Nodes(observed, _bytes(token, TOKEN_BYTES), _contacts(v4, v6))
 
 
 def _read_values(values: list[Any]) -> Values:
-    token, v4, v6, found, total = _fields(values, 5)
+    observed, (token, v4, v6, found, total) = _observed(values, 6)
     if type(found) is not list or not all(type(value) is bytes for value in found):
         raise WireError("values")
-    return Values(_bytes(token, TOKEN_BYTES), _contacts(v4, v6), tuple(found), _number(total, 255))
+    token = _bytes(token, TOKEN_BYTES)
+    return Values(observed, token, _contacts(v4, v6), tuple(found), _number(total, 255))
 
 
 def _read_stored(values: list[Any]) -> Stored:
-    (code,) = _fields(values, 1)
-    return Stored(StoreCode(_number(code, max(StoreCode))))
+    observed, (code,) = _observed(values, 2)
+    return Stored(observed, StoreCode(_number(code, max(StoreCode))))
+
+
+def _read_dialed(values: list[Any]) -> Dialed:
+    observed, (count,) = _observed(values, 2)
+    return Dialed(observed, _number(count, 255))
 
 
 _READERS: dict[int, Callable[[list[Any]], AnyRequest | Answer]] = {
@@ -298,4 +356,6 @@ _READERS: dict[int, Callable[[list[Any]], AnyRequest | Answer]] = {
     Type.VALUES: _read_values,
     Type.STORE: _read_store,
     Type.STORED: _read_stored,
+    Type.DIAL: _read_dial,
+    Type.DIALED: _read_dialed,
 }

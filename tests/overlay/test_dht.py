@@ -73,12 +73,15 @@ async def stranger() -> AsyncIterator[Stranger]:
         transport.close()
 
 
+SEEN = Endpoint("127.0.0.1", 1)
+
+
 def pong(key: NodeKey, data: bytes, *, signer: NodeKey | None = None) -> bytes:
     """Answer a ping."""
     transaction_id, request = decode(data)
     assert isinstance(request, AnyRequest)
     signature = (signer or key).sign(pong_statement(transaction_id, request.sender))
-    return encode_answer(transaction_id, Pong(key.public_key, signature, bytes(8), Endpoint("127.0.0.1", 1)))
+    return encode_answer(transaction_id, Pong(SEEN, bytes(8), key.public_key, signature))
 
 
 def protocol_of(node: Node) -> MeshProtocol:
@@ -138,7 +141,7 @@ async def test_an_answer_of_another_kind_is_ignored() -> None:
     async with Swarm() as swarm, stranger() as other:
         node = await swarm.start()
         other.reply = lambda data, address: other.send(
-            encode_answer(decode(data)[0], Nodes(bytes(8), ())), address
+            encode_answer(decode(data)[0], Nodes(SEEN, bytes(8), ())), address
         )
         async with asyncio.TaskGroup() as group:
             asking = group.create_task(protocol_of(node).ping(other.endpoint))
@@ -155,13 +158,13 @@ async def test_who_answers_for_another_id_counts_for_nothing() -> None:
             if isinstance(request, Ping):
                 liar.send(pong(KEY, data), address)
             else:
-                liar.send(encode_answer(transaction_id, Nodes(bytes(8), ())), address)
+                liar.send(encode_answer(transaction_id, Nodes(SEEN, bytes(8), ())), address)
 
         liar.reply = reply
         claimed = Contact(NodeId(b"c" * 20), liar.endpoint)
         assert await protocol_of(node).find_node(claimed, TARGET) is None
         assert await protocol_of(node).find_node(Contact(KEY.node_id, liar.endpoint), TARGET) == Nodes(
-            bytes(8), ()
+            SEEN, bytes(8), ()
         )
 
 
@@ -307,7 +310,7 @@ async def test_damaged_answers_do_not_reach_who_asked() -> None:
         assert await answered(node, 2, other) == Contact(KEY.node_id, other.endpoint)
 
 
-@pytest.mark.parametrize("answer", [Stored(StoreCode.STORED), Nodes(bytes(8), ())])
+@pytest.mark.parametrize("answer", [Stored(SEEN, StoreCode.STORED), Nodes(SEEN, bytes(8), ())])
 async def test_an_answer_that_nobody_waits_for_is_dropped(answer: Answer) -> None:
     async with Swarm() as swarm:
         protocol = protocol_of(await swarm.start())

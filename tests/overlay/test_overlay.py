@@ -144,7 +144,8 @@ async def test_who_leaves_takes_the_name_along_and_an_old_copy_does_not_bring_it
         assert (await mallory.overlay.resolve(BOB)).claims == ()
         contact = Contact(alice.key.node_id, alice.endpoint)
         answer = await mallory.overlay._protocol.store(contact, claim_target(BOB), Kind.CLAIM, old)
-        assert answer == Stored(StoreCode.STALE)
+        assert isinstance(answer, Stored)
+        assert answer.code is StoreCode.STALE
         assert (await mallory.overlay.resolve(BOB)).claims == ()
 
 
@@ -258,9 +259,9 @@ async def test_noise_under_a_name_hides_nobody() -> None:
         for payload in (b"noise", seal(ALICE, claim_of(mallory.key), 1)):
             key = NodeKey.generate()
             raw = sign_record(Kind.CLAIM, target, key.public_key, 1, 60, payload, key.sign).raw
-            assert await mallory.overlay._protocol.store(contact, target, Kind.CLAIM, raw) == Stored(
-                StoreCode.STORED
-            )
+            answer = await mallory.overlay._protocol.store(contact, target, Kind.CLAIM, raw)
+            assert isinstance(answer, Stored)
+            assert answer.code is StoreCode.STORED
         assert await resolves(mallory, BOB, bob)
 
 

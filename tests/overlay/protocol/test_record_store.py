@@ -11,7 +11,7 @@ from overlay.identity import NodeKey
 from overlay.protocol import record_store
 from overlay.protocol.endpoint import prefix
 from overlay.protocol.errors import StoreCode, StoreRefused
-from overlay.protocol.record import MAX_TTL_SECONDS, Kind, blob_key, sign_record
+from overlay.protocol.record import MAX_TTL_SECONDS, Kind, blob_key, key_hint, sign_record
 from overlay.protocol.record_store import (
     MAX_PER_HOST,
     MAX_PER_PREFIX,
@@ -80,7 +80,7 @@ def test_nobody_overwrites_anothers_claim() -> None:
     store = RecordStore()
     store.put(TARGET, Kind.CLAIM, claim(KEYS[0]), HOST, 0)
     store.put(TARGET, Kind.CLAIM, claim(KEYS[1], seq=9), HOST, 0)
-    assert store.get(TARGET, 0) == [claim(KEYS[1], seq=9), claim(KEYS[0])]
+    assert store.get(TARGET, 0) == [claim(KEYS[0]), claim(KEYS[1], seq=9)]
 
 
 def test_a_withdrawn_claim_is_gone_and_an_old_copy_does_not_bring_it_back() -> None:
@@ -222,3 +222,13 @@ class AnyStores(RuleBasedStateMachine):
 
 TestAnyStores = AnyStores.TestCase
 TestAnyStores.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
+
+
+def test_who_was_here_first_comes_first_and_who_is_hoped_for_before_all() -> None:
+    store = RecordStore()
+    for now, key in enumerate(KEYS[:3]):
+        store.put(TARGET, Kind.CLAIM, claim(key), HOST, now)
+    store.put(TARGET, Kind.CLAIM, claim(KEYS[0], seq=9), HOST, 5)
+    first, second, third = claim(KEYS[0], seq=9), claim(KEYS[1]), claim(KEYS[2])
+    assert store.get(TARGET, 6) == [first, second, third]
+    assert store.get(TARGET, 6, key_hint(KEYS[2].public_key)) == [third, first, second]

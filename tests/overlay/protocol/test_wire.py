@@ -17,6 +17,8 @@ from overlay.protocol.wire import (
     PADDED_PING,
     Answer,
     AnyRequest,
+    Dial,
+    Dialed,
     FindNode,
     FindValue,
     Nodes,
@@ -40,25 +42,30 @@ values = st.binary(min_size=1, max_size=MAX_VALUE_BYTES)
 several = st.lists(contacts, max_size=MAX_CONTACTS).map(
     lambda some: tuple(sorted(some, key=lambda c: c.endpoint.is_v6))
 )
+SEEN = Endpoint("127.0.0.1", 1).pack()
 requests: st.SearchStrategy[AnyRequest] = st.one_of(
-    st.builds(Ping, node_ids, st.booleans()),
+    st.builds(Ping, node_ids, st.booleans(), st.booleans()),
     st.builds(FindNode, node_ids, st.booleans(), node_ids, maybe_tokens),
-    st.builds(FindValue, node_ids, st.booleans(), node_ids, maybe_tokens, st.integers(0, 255)),
+    st.builds(FindValue, node_ids, st.booleans(), node_ids, maybe_tokens, st.integers(0, 255), maybe_tokens),
     st.builds(Store, node_ids, st.booleans(), node_ids, tokens, st.integers(0, 3), values),
+    st.builds(Dial, node_ids, st.booleans(), tokens, st.none() | endpoints),
 )
 answers: st.SearchStrategy[Answer] = st.one_of(
     st.builds(
-        Pong, st.binary(min_size=32, max_size=32), st.binary(min_size=64, max_size=64), tokens, endpoints
+        Pong, endpoints, tokens, st.binary(min_size=32, max_size=32), st.binary(min_size=64, max_size=64)
     ),
-    st.builds(Nodes, tokens, several),
+    st.builds(Pong, endpoints, tokens, st.just(b""), st.just(b"")),
+    st.builds(Nodes, endpoints, tokens, several),
+    st.builds(Dialed, endpoints, st.integers(0, 255)),
     st.builds(
         Values,
+        endpoints,
         tokens,
         st.just(()),
         st.lists(st.binary(max_size=90), max_size=10).map(tuple),
         st.integers(0, 255),
     ),
-    st.builds(Stored, st.sampled_from(StoreCode)),
+    st.builds(Stored, endpoints, st.sampled_from(StoreCode)),
 )
 ID, TOKEN = bytes(8), bytes(8)
 NODE = NodeId(b"n" * 20)
@@ -118,7 +125,7 @@ def test_what_shows_no_token_is_padded() -> None:
     [
         [1, Type.PING, ID, NODE, 0, b""],
         [1, Type.FIND_NODE, ID, NODE, 0, NODE, b"", bytes(200)],
-        [1, Type.FIND_VALUE, ID, NODE, 0, NODE, b"", 0, bytes(200)],
+        [1, Type.FIND_VALUE, ID, NODE, 0, NODE, b"", 0, b"", bytes(200)],
     ],
 )
 def test_what_shows_no_token_and_is_short_is_dropped(fields: list[object]) -> None:
@@ -129,15 +136,17 @@ def test_what_shows_no_token_and_is_short_is_dropped(fields: list[object]) -> No
 @pytest.mark.parametrize(
     "fields",
     [
-        [2, Type.STORED, ID, 0],
-        [True, Type.STORED, ID, 0],
-        [1, 99, ID, 0],
-        [1, True, ID, 0],
-        [1, Type.STORED, bytes(7), 0],
-        [1, Type.STORED, ID, 5],
-        [1, Type.STORED, ID, True],
-        [1, Type.STORED, ID, 0, 0],
-        [1, Type.STORED, "x" * 8, 0],
+        [2, Type.STORED, ID, SEEN, 0],
+        [True, Type.STORED, ID, SEEN, 0],
+        [1, 99, ID, SEEN, 0],
+        [1, True, ID, SEEN, 0],
+        [1, Type.STORED, bytes(7), SEEN, 0],
+        [1, Type.STORED, ID, SEEN, 5],
+        [1, Type.STORED, ID, SEEN, True],
+        [1, Type.STORED, ID, SEEN, 0, 0],
+        [1, Type.STORED, "x" * 8, SEEN, 0],
+        [1, Type.STORED, ID, SEEN[1:], 0],
+        [1, Type.STORED, ID, 7, 0],
         [1, Type.PING, ID, NODE[1:], 0, bytes(40)],
         [1, Type.PING, ID, NODE, -1, bytes(40)],
         [1, Type.PING, ID, NODE, True, bytes(40)],
@@ -145,12 +154,17 @@ def test_what_shows_no_token_and_is_short_is_dropped(fields: list[object]) -> No
         [1, Type.STORE, ID, NODE, 0, NODE, TOKEN, 4, b"x", b""],
         [1, Type.STORE, ID, NODE, 0, NODE, TOKEN, 2, b"", b""],
         [1, Type.STORE, ID, NODE, 0, NODE, TOKEN, 2, bytes(MAX_VALUE_BYTES + 1), b""],
-        [1, Type.NODES, ID, TOKEN, bytes(26 * (MAX_CONTACTS + 1)), b""],
-        [1, Type.NODES, ID, TOKEN, b"", "x"],
-        [1, Type.VALUES, ID, TOKEN, b"", b"", [1], 1],
-        [1, Type.VALUES, ID, TOKEN, b"", b"", [b"x"] * 17, 17],
-        [1, Type.VALUES, ID, TOKEN, b"", b"", [], 256],
-        [1, Type.PONG, ID, bytes(32), bytes(64), TOKEN, 7],
+        [1, Type.FIND_VALUE, ID, NODE, 0, NODE, TOKEN, 0, b"short", b""],
+        [1, Type.DIAL, ID, NODE, 0, b"", b"", b""],
+        [1, Type.DIAL, ID, NODE, 0, TOKEN, b"short", b""],
+        [1, Type.DIALED, ID, SEEN, 256],
+        [1, Type.NODES, ID, SEEN, TOKEN, bytes(26 * (MAX_CONTACTS + 1)), b""],
+        [1, Type.NODES, ID, SEEN, TOKEN, b"", "x"],
+        [1, Type.VALUES, ID, SEEN, TOKEN, b"", b"", [1], 1],
+        [1, Type.VALUES, ID, SEEN, TOKEN, b"", b"", [b"x"] * 17, 17],
+        [1, Type.VALUES, ID, SEEN, TOKEN, b"", b"", [], 256],
+        [1, Type.PONG, ID, SEEN, TOKEN, bytes(32), b""],
+        [1, Type.PONG, ID, SEEN, TOKEN, b"", bytes(64)],
         {1: 2},
         "twelve bytes",
     ],
@@ -162,10 +176,10 @@ def test_a_field_out_of_shape_is_refused(fields: object) -> None:
 
 
 def test_unknown_flags_are_left_to_later_versions() -> None:
-    data = msgpack.packb([1, Type.PING, ID, NODE, 0x83, bytes(40)])
+    data = msgpack.packb([1, Type.PING, ID, NODE, 0x81, bytes(40)])
     assert decode(data) == (ID, Ping(NODE, client=True))
 
 
 def test_the_most_contacts_of_both_families_fit_in_a_datagram() -> None:
     both = [Contact(NODE, Endpoint("::1", 1))] * MAX_CONTACTS
-    assert len(encode_answer(ID, Nodes(TOKEN, tuple(both)))) <= MAX_DATAGRAM
+    assert len(encode_answer(ID, Nodes(both[0].endpoint, TOKEN, tuple(both)))) <= MAX_DATAGRAM
