@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from .protocol.endpoint import Endpoint
+from .protocol.network import Network
 
 if TYPE_CHECKING:
     from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
@@ -22,7 +23,7 @@ RESOLVERS = 4
 
 
 class LanDiscovery:
-    """Announces this node and calls ``on_endpoint`` for each address of another, as long as `run` runs.
+    """Announces this node and calls ``on_endpoint`` for each address of another of the same network, while `run` runs.
 
     ``own`` tells where this node can be reached now. When that changes (Wi-Fi comes up, a cable is pulled), it is
     announced anew; while there is nothing but loopback, nothing is sent.
@@ -31,10 +32,12 @@ class LanDiscovery:
     def __init__(
         self,
         node_id: bytes,
+        network: Network,
         own: Callable[[], Sequence[Endpoint]],
         on_endpoint: Callable[[Endpoint], None],
     ) -> None:
-        self._name = f"{node_id.hex()}.{SERVICE}"
+        self._kin = f"{network.label}-"
+        self._name = f"{self._kin}{node_id.hex()}.{SERVICE}"
         self._own = own
         self._on_endpoint = on_endpoint
 
@@ -60,7 +63,8 @@ class LanDiscovery:
         names: asyncio.Queue[str] = asyncio.Queue(MAX_WAITING)
 
         def changed(*, name: str, state_change: object, **_: object) -> None:
-            if name != self._name and str(state_change) != "ServiceStateChange.Removed" and not names.full():
+            is_kin = name.startswith(self._kin) and name != self._name
+            if is_kin and str(state_change) != "ServiceStateChange.Removed" and not names.full():
                 names.put_nowait(name)
 
         version = IPVersion.All if any(endpoint.is_v6 for endpoint in own) else IPVersion.V4Only

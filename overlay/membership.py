@@ -69,7 +69,10 @@ class Membership:
             self._searches_lan = True
             own = self._addresses
             discovery = LanDiscovery(
-                self._protocol.key.node_id, lambda: reachable_endpoints(own), self._found_on_lan
+                self._protocol.key.node_id,
+                self._protocol.network,
+                lambda: reachable_endpoints(own),
+                self._found_on_lan,
             )
             self._jobs.start(discovery.run())
         known = self._try_all()

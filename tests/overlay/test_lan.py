@@ -12,6 +12,7 @@ import pytest
 
 from overlay.lan import LanDiscovery
 from overlay.protocol.endpoint import Endpoint
+from overlay.protocol.network import PUBLIC
 from tests.kit.netns import Lan
 from tests.kit.process import Program
 
@@ -117,7 +118,7 @@ async def test_a_machine_with_loopback_only_sends_nothing(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(LanDiscovery, "_serve", nothing)
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(LanDiscovery(bytes(20), own, lambda _: None).run())
+        task = group.create_task(LanDiscovery(bytes(20), PUBLIC, own, lambda _: None).run())
         for _ in range(3):
             await looked.wait()
             looked.clear()
@@ -136,7 +137,7 @@ async def test_a_lan_that_cannot_be_searched_is_tried_again(
 
     monkeypatch.setattr(LanDiscovery, "_serve", refused)
     async with asyncio.TaskGroup() as group:
-        discovery = LanDiscovery(bytes(20), lambda: [Endpoint("10.0.0.1", 7350)], lambda _: None)
+        discovery = LanDiscovery(bytes(20), PUBLIC, lambda: [Endpoint("10.0.0.1", 7350)], lambda _: None)
         task = group.create_task(discovery.run())
         for _ in range(3):
             await tries.acquire()
