@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 
 from .dht import MeshProtocol
 from .protocol.contact import Contact
+from .protocol.disjoint import DisjointLookup
 from .protocol.errors import WireError
-from .protocol.lookup import Lookup
 from .protocol.nodeid import NodeId
-from .protocol.record import Kind, Record, check_blob, parse_record
+from .protocol.record import Kind, Record, check_blob, key_hint, parse_record
+from .protocol.region import radius
 from .protocol.wire import Nodes, Values
 
 LOOKUP_SECONDS = 5.0
@@ -80,43 +81,67 @@ class Found:
 class LookupRunner:
     """Finds nodes and values through one node's protocol."""
 
-    def __init__(self, protocol: MeshProtocol, *, k: int, alpha: int) -> None:
+    def __init__(self, protocol: MeshProtocol, *, k: int) -> None:
         self._protocol = protocol
         self._k = k
-        self._alpha = alpha
 
-    def lookup(self, target: NodeId) -> Lookup:
+    def radius(self) -> int:
+        """Return the distance from a target within which its values should lie."""
+        own_id = self._protocol.key.node_id
+        return radius(own_id, self._protocol.router.nearest(own_id, self._k), self._k)
+
+    def lookup(self, target: NodeId) -> DisjointLookup:
         """Return a new lookup that starts from the nearest contacts known."""
         seeds = self._protocol.router.nearest(target, self._k)
-        return Lookup(target, seeds, k=self._k, alpha=self._alpha, own_id=self._protocol.key.node_id)
+        own_id = self._protocol.key.node_id
+        return DisjointLookup(target, seeds, k=self._k, radius=self.radius(), own_id=own_id)
 
-    async def nodes(self, target: NodeId) -> tuple[list[Contact], int]:
-        """Return the closest nodes that answer, and how many were asked; takes 5 s at most."""
+    async def nodes(
+        self, target: NodeId, on_answer: Callable[[Contact], None] = lambda _contact: None
+    ) -> tuple[list[Contact], int]:
+        """Return the closest nodes that answer, and how many were asked; takes 5 s at most.
+
+        ``on_answer`` hears of each that answers, near or far, as soon as it does.
+        """
         walk = _Walk(self._protocol, self.lookup(target))
-        await walk.run(lambda contact: self._protocol.find_node(contact, target), LOOKUP_SECONDS)
+
+        async def ask(contact: Contact) -> Nodes | None:
+            answer = await self._protocol.find_node(contact, target)
+            if answer is not None:
+                on_answer(contact)
+            return answer
+
+        await walk.run(ask, LOOKUP_SECONDS)
         return walk.lookup.result(), walk.lookup.asked
 
-    async def values(self, target: NodeId, kind: Kind, own: tuple[bytes, ...] = ()) -> Found:
+    async def values(
+        self, target: NodeId, kind: Kind, own: tuple[bytes, ...] = (), public_key: bytes = b""
+    ) -> Found:
         """Return the values of ``kind`` under ``target``; takes 5 s at most.
 
         The search ends when the nearest nodes have answered, or earlier with a `QUORUM` of holders, of which we are
-        one where we hold ``own`` values.
+        one where we hold ``own`` values; at once with a record signed by ``public_key``, if that is what is looked for.
         """
         found, quorum = Found(), QUORUM[kind]
+        prefer = key_hint(public_key) if public_key else b""
         walk = _Walk(self._protocol, self.lookup(target))
         if found.take(target, kind, own):
             found.holders = 1
             walk.settle(quorum.settle_seconds)
 
         async def ask(contact: Contact) -> Nodes | Values | None:
-            answer = await self._protocol.find_value(contact, target)
-            if isinstance(answer, Values) and await self._pages(contact, target, kind, answer, found):
+            answer = await self._protocol.find_value(contact, target, prefer=prefer)
+            if isinstance(answer, Values) and found.take(target, kind, answer.values):
                 found.holders += 1
                 if found.holders == 1:
                     walk.settle(quorum.settle_seconds)
+                if not enough():
+                    await self._pages(contact, target, kind, answer, found)
             return answer
 
         def enough() -> bool:
+            if public_key and (kind, public_key) in found.records:
+                return True
             return found.holders >= quorum.holders and walk.is_settled()
 
         await walk.run(ask, LOOKUP_SECONDS, enough, has_something=lambda: found.holders > 0, patient=True)
@@ -124,9 +149,9 @@ class LookupRunner:
         found.answered = len(walk.lookup.result())
         return found
 
-    async def _pages(self, contact: Contact, target: NodeId, kind: Kind, first: Values, found: Found) -> int:
-        """Read all values that one holder has, page by page; return how many were good."""
-        good, seen, answer = found.take(target, kind, first.values), len(first.values), first
+    async def _pages(self, contact: Contact, target: NodeId, kind: Kind, first: Values, found: Found) -> None:
+        """Read the other values that one holder has, page by page."""
+        seen, answer = len(first.values), first
         for _ in range(MAX_PAGES):
             if seen >= min(answer.total, MAX_VALUES_PER_HOLDER) or not answer.values:
                 break
@@ -135,14 +160,13 @@ class LookupRunner:
                 break
             answer = more
             seen += len(more.values)
-            good += found.take(target, kind, more.values)
-        return good
+            found.take(target, kind, more.values)
 
 
 class _Walk:
     """One lookup under way."""
 
-    def __init__(self, protocol: MeshProtocol, lookup: Lookup) -> None:
+    def __init__(self, protocol: MeshProtocol, lookup: DisjointLookup) -> None:
         self.lookup = lookup
         self._protocol = protocol
         self._changed = asyncio.Event()

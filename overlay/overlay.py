@@ -36,7 +36,7 @@ from .udp import OpenSocket, open_udp_socket
 
 logger = logging.getLogger(__name__)
 
-K, ALPHA = 16, 4
+K = 16
 WITHDRAW_SECONDS = 1.0
 
 
@@ -83,7 +83,6 @@ class Overlay:
         open_socket: OpenSocket = open_udp_socket,
         dice: random.Random | None = None,
         k: int = K,
-        alpha: int = ALPHA,
     ) -> None:
         self.addresses: tuple[Endpoint, ...] = ()
         self._key = key
@@ -94,7 +93,6 @@ class Overlay:
         self._server = MeshServer(
             key,
             ksize=k,
-            alpha=alpha,
             client=client,
             network=network,
             open_socket=open_socket,
@@ -102,7 +100,7 @@ class Overlay:
         )
         self._protocol = self._server.protocol
         self._protocol.spawn = self._jobs.start
-        self._lookups = LookupRunner(self._protocol, k=k, alpha=alpha)
+        self._lookups = LookupRunner(self._protocol, k=k)
         self._publisher = Publisher(self._protocol, self._lookups, Sequence(sequence), self._jobs, k=k)
         self._membership = Membership(
             self._protocol,
@@ -158,14 +156,17 @@ class Overlay:
 
     # -- values --------------------------------------------------------------------------------------------------
 
-    async def resolve(self, uri: str) -> Resolution:
+    async def resolve(self, uri: str, node_public_key: bytes = b"") -> Resolution:
         """Return every claim under the canonical ``uri``.
+
+        With ``node_public_key``, the node that spoke for a known contact before: return as soon as a claim signed by it
+        is found, which is with the first answer, however many others claim the name.
 
         Raises:
             Isolated: no other node is known or none answers, and we hold no claim ourselves.
         """
         started = asyncio.get_running_loop().time()
-        found = await self._values(claim_target(uri), Kind.CLAIM)
+        found = await self._values(claim_target(uri), Kind.CLAIM, node_public_key)
         claims = []
         for slot, record in found.records.items():
             if record.is_withdrawn:
@@ -221,10 +222,10 @@ class Overlay:
         await self._publisher.publish(Publication(Kind.BLOB, key, lambda _seq: data))
         return key
 
-    async def _values(self, target: NodeId, kind: Kind) -> Found:
+    async def _values(self, target: NodeId, kind: Kind, public_key: bytes = b"") -> Found:
         """Ask the others; what we hold ourselves counts as one more holder."""
         own = tuple(self._protocol.store_of_records.get(target, asyncio.get_running_loop().time()))
-        found = await self._lookups.values(target, kind, own)
+        found = await self._lookups.values(target, kind, own, public_key)
         if not (found.holders or found.answered):
             raise Isolated("no other node answers" if found.asked else "no other node is known")
         return found

@@ -39,20 +39,30 @@ class _Spread:
     """A value on its way to the nodes that shall hold it."""
 
     wanted: int
-    copies: int = 1
+    """How many others shall hold it before we go on: a majority of those that should."""
+    others: int = 0
     stale: int = 0
     enough: asyncio.Event = field(default_factory=asyncio.Event)
 
     def count(self, code: StoreCode | None) -> None:
-        self.copies += code is StoreCode.STORED
+        self.others += code is StoreCode.STORED
         self.stale += code is StoreCode.STALE
-        if self.copies > self.wanted:
+        self.want(self.wanted)
+
+    def want(self, others: int) -> None:
+        self.wanted = others
+        if self.others >= self.wanted:
             self.enough.set()
+
+    @property
+    def copies(self) -> int:
+        """How many hold it, ourselves included."""
+        return 1 + self.others
 
     @property
     def is_outdated(self) -> bool:
         """True when more nodes hold something newer than took this: our file of sequence numbers was lost."""
-        return self.stale >= self.copies
+        return self.stale > self.others
 
 
 class Publisher:
@@ -114,8 +124,7 @@ class Publisher:
                 group.create_task(self._withdraw(publication, raw))
 
     async def _withdraw(self, publication: Publication, raw: bytes) -> None:
-        nodes, _ = await self._lookups.nodes(publication.target)
-        await self._store_on(nodes, publication, raw, _Spread(wanted=len(nodes)))
+        await self._deliver(publication, raw, _Spread(wanted=self._k))
 
     def hand_over_to(self, newcomer: Contact, held: Held) -> bool:
         """Tell whether a new neighbour should hold a value and we are the one to give it.
@@ -165,28 +174,40 @@ class Publisher:
         return record.raw
 
     async def _spread(self, publication: Publication) -> _Spread:
-        raw = self._make(publication)
-        nodes, _ = await self._lookups.nodes(publication.target)
-        spread = _Spread(wanted=len(nodes) // 2 + 1)
-        if nodes:
-            self._jobs.start(self._store_on(nodes, publication, raw, spread))
-            try:
-                async with asyncio.timeout(SPREAD_SECONDS):
-                    await spread.enough.wait()
-            except TimeoutError:
-                logger.debug("the nodes near a target answer slowly")
+        spread = _Spread(wanted=self._k // 2 + 1)
+        self._jobs.start(self._deliver(publication, self._make(publication), spread))
+        try:
+            async with asyncio.timeout(SPREAD_SECONDS):
+                await spread.enough.wait()
+        except TimeoutError:
+            logger.debug("the nodes near a target answer slowly")
         return spread
 
-    async def _store_on(
-        self, nodes: list[Contact], publication: Publication, raw: bytes, spread: _Spread
-    ) -> None:
+    async def _deliver(self, publication: Publication, raw: bytes, spread: _Spread) -> None:
+        """Store on the nodes near the target: on those in its region as soon as they answer, on the rest at the end.
+
+        Storing while still looking ("optimistic provide" of the IPFS DHT) saves a round trip.
+        """
+        target, radius, asked = publication.target, self._lookups.radius(), set[NodeId]()
+
         async def store_on(contact: Contact) -> None:
-            stored = await self._protocol.store(contact, publication.target, int(publication.kind), raw)
+            stored = await self._protocol.store(contact, target, int(publication.kind), raw)
             spread.count(stored.code if stored is not None else None)
+
+        def begin(contact: Contact) -> None:
+            if contact.id not in asked:
+                asked.add(contact.id)
+                group.create_task(store_on(contact))
+
+        def answered(contact: Contact) -> None:
+            if distance(contact.id, target) < radius:
+                begin(contact)
 
         try:
             async with asyncio.TaskGroup() as group:
+                nodes, _ = await self._lookups.nodes(target, answered)
                 for contact in nodes:
-                    group.create_task(store_on(contact))
+                    begin(contact)
+                spread.want(len(nodes) // 2 + 1)
         finally:
             spread.enough.set()

@@ -25,13 +25,12 @@ class MeshServer(Server):  # type: ignore[misc]
         key: NodeKey,
         *,
         ksize: int,
-        alpha: int,
         client: bool,
         network: Network,
         open_socket: OpenSocket,
         dice: random.Random,
     ) -> None:
-        super().__init__(ksize=ksize, alpha=alpha, node_id=key.node_id)
+        super().__init__(ksize=ksize, node_id=key.node_id)
         self.storage = RecordStore()
         source = Contact(key.node_id, Endpoint("0.0.0.0", 0))  # noqa: S104 - nobody connects to it
         self.node = source

@@ -1,4 +1,8 @@
-"""How long to wait for a contact: an estimate per contact after Jacobson (RFC 6298), and one for strangers."""
+"""How long to wait for a contact: an estimate per contact after Jacobson (RFC 6298), and one for strangers.
+
+Nothing is sent again when the time is up: another is asked as well, and a late answer still counts. So the estimates
+may be bolder than a retransmission timer's: they start from half the variance, and strangers get two variances.
+"""
 
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -29,14 +33,14 @@ class RoundTrips:
         """Take in how long an answer from ``address`` took."""
         known = self._each.get(address)
         if known is None:
-            self._each[address] = _Estimate(sample, sample / 2)
+            self._each[address] = _Estimate(sample, sample / 4)
             while len(self._each) > MAX_REMEMBERED:
                 self._each.popitem(last=False)
         else:
             known.learn(sample, 1 / 8)
             self._each.move_to_end(address)
         if self._all is None:
-            self._all = _Estimate(sample, sample / 2)
+            self._all = _Estimate(sample, sample / 4)
         else:
             self._all.learn(sample, 1 / 10)
 
@@ -46,7 +50,7 @@ class RoundTrips:
         if estimate is not None:
             wait = estimate.srtt + 4 * estimate.var
         elif self._all is not None:
-            wait = self._all.srtt + 4 * self._all.var
+            wait = self._all.srtt + 2 * self._all.var
         else:
             wait = SOFT_UNKNOWN
         return min(SOFT_MAX, max(SOFT_MIN, wait))
