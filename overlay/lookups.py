@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from .dht import MeshProtocol
 from .protocol.contact import Contact
-from .protocol.disjoint import DisjointLookup
+from .protocol.disjoint import WIDE, DisjointLookup
 from .protocol.errors import WireError
 from .protocol.nodeid import NodeId
 from .protocol.record import Kind, Record, check_blob, key_hint, parse_record
@@ -90,11 +90,11 @@ class LookupRunner:
         own_id = self._protocol.key.node_id
         return radius(own_id, self._protocol.router.nearest(own_id, self._k), self._k)
 
-    def lookup(self, target: NodeId) -> DisjointLookup:
+    def lookup(self, target: NodeId, wide: int = WIDE) -> DisjointLookup:
         """Return a new lookup that starts from the nearest contacts known."""
         seeds = self._protocol.router.nearest(target, self._k)
         own_id = self._protocol.key.node_id
-        return DisjointLookup(target, seeds, k=self._k, radius=self.radius(), own_id=own_id)
+        return DisjointLookup(target, seeds, k=self._k, radius=self.radius(), wide=wide, own_id=own_id)
 
     async def nodes(
         self, target: NodeId, on_answer: Callable[[Contact], None] = lambda _contact: None
@@ -103,7 +103,7 @@ class LookupRunner:
 
         ``on_answer`` hears of each that answers, near or far, as soon as it does.
         """
-        walk = _Walk(self._protocol, self.lookup(target))
+        walk = _Walk(self._protocol, self.lookup(target, wide=self._k))
 
         async def ask(contact: Contact) -> Nodes | None:
             answer = await self._protocol.find_node(contact, target)

@@ -21,7 +21,9 @@ EARLY, LATE = 4.0, 0.5
 class DisjointLookup:
     """Find the ``k`` nodes closest to ``target`` that answer, and all within ``radius``, over several paths.
 
-    ``radius`` is the distance within which ``k`` nodes are expected (`region.radius`). Has the methods of `Lookup`.
+    ``radius`` is the distance within which ``k`` nodes are expected (`region.radius`). ``wide`` is how many are asked at
+    once near the target: few to find a value that each of them should have, ``k`` to find them all. Has the methods of
+    `Lookup`.
     """
 
     def __init__(
@@ -31,11 +33,13 @@ class DisjointLookup:
         *,
         k: int,
         radius: int = 0,
+        wide: int = WIDE,
         own_id: NodeId | None = None,
         max_asked: int = MAX_ASKED,
     ) -> None:
         self._k = k
         self._radius = radius
+        self._wide = wide
         self._max_asked = max_asked
         self._has_answer = False
         heard: set[NodeId] = set()
@@ -116,7 +120,7 @@ class DisjointLookup:
             yield from self._unanswered()
             return
         near = self._radius * (LATE if self._has_answer else EARLY)
-        for count, peer in enumerate(islice(self._unanswered(), WIDE)):
+        for count, peer in enumerate(islice(self._unanswered(), self._wide)):
             if count >= NARROW and peer.distance >= near:
                 return
             yield peer
