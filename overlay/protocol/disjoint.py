@@ -21,9 +21,9 @@ EARLY, LATE = 4.0, 0.5
 class DisjointLookup:
     """Find the ``k`` nodes closest to ``target`` that answer, and all within ``radius``, over several paths.
 
-    ``radius`` is the distance within which ``k`` nodes are expected (`region.radius`). ``wide`` is how many are asked at
-    once near the target: few to find a value that each of them should have, ``k`` to find them all. Has the methods of
-    `Lookup`.
+    ``radius`` is the distance within which ``k`` nodes are expected (`region.radius`). ``wide`` is how many are asked
+    at once near the target: few to find a value that each of them should have, ``k`` to find them all. Has the methods
+    of `Lookup`.
     """
 
     def __init__(

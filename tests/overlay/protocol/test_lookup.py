@@ -85,7 +85,9 @@ class Network:
             if peer.id in self.dead:
                 lookup.failed(peer.id)
             else:
-                lookup.responded(peer.id, [*nearest(self.target, self.nodes, K), Contact(OWN, peer.endpoint)])
+                lookup.responded(
+                    peer.id, [*nearest(self.target, self.nodes, MOST * K), Contact(OWN, peer.endpoint)]
+                )
         raise AssertionError("the lookup does not end")
 
 
