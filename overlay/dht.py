@@ -56,7 +56,6 @@ TOKEN_SECONDS = 240.0
 MAX_PROOFS = 4096
 PROOF_SECONDS = 600.0
 STRIKES = 2
-NAMED = 16
 
 Spawn = Callable[[Coroutine[Any, Any, None]], object]
 
@@ -286,9 +285,6 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
         else:
             self._seen(contact)
             self.prove_later(contact)
-            if isinstance(answer, Nodes) and not self.client:
-                for named in answer.contacts[:NAMED]:
-                    self.prove_later(named)
         return answer
 
     def _is_proven(self, contact: Contact) -> bool:
