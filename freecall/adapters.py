@@ -85,7 +85,7 @@ class MeshDirectory:
         if name in self._me.services:
             return self._myself(name)
         try:
-            evidence = await self._gatherer.gather(name)
+            evidence = await self._gatherer.find(name)
         except OverlayError as error:
             logger.info("a name could not be looked up: %s", error)
             raise Refusal(

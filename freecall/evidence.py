@@ -109,13 +109,26 @@ class EvidenceGatherer:
         self._clock = clock
         self._own_fingerprint = own_fingerprint
 
-    async def gather(self, uri: str) -> Evidence:
-        """Return what the mesh says about the canonical ``uri``.
+    async def find(self, uri: str) -> Evidence:
+        """Return what is needed to call the canonical ``uri``: of a known person, what their node says, if it is there.
 
         Raises:
             overlay.Isolated: there is nobody to ask.
         """
-        resolution = await self._overlay.resolve(uri)
+        pin = self._pins.get(uri)
+        if pin is not None and pin.node_public_key:
+            evidence = await self.gather(uri, pin.node_public_key)
+            if evidence.pinned is not None and evidence.pinned.endpoints:
+                return evidence
+        return await self.gather(uri)
+
+    async def gather(self, uri: str, node_public_key: bytes = b"") -> Evidence:
+        """Return all that the mesh says about the canonical ``uri``; of a node's key, what it says, if it does.
+
+        Raises:
+            overlay.Isolated: there is nobody to ask.
+        """
+        resolution = await self._overlay.resolve(uri, node_public_key)
         async with asyncio.TaskGroup() as group:
             judged = [group.create_task(self._judge(uri, found)) for found in resolution.claims]
         pin = self._pins.get(uri)

@@ -155,7 +155,7 @@ class MeshMedia:
     def _pin(self, peer: Peer, key: bytes) -> None:
         """Keep the key of somebody new. A full table is told, but does not end a good call."""
         try:
-            self._pins.pin(peer.uri, peer.fingerprint, key, self._clock())
+            self._pins.pin(peer.uri, peer.fingerprint, key, self._clock(), peer.node_public_key)
         except (PinsFull, PinConflict) as problem:  # a conflict: another call pinned another key meanwhile
             self._log.emit("warning", text=str(problem))
 

@@ -5,6 +5,7 @@ import binascii
 import dataclasses
 import enum
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,13 +31,17 @@ class TrustState(enum.Enum):
 
 @dataclass(frozen=True)
 class Pin:
-    """A key kept for a name: ``key`` is the transferable public key, ``since`` Unix seconds."""
+    """A key kept for a name: ``key`` is the transferable public key, ``since`` Unix seconds.
+
+    ``node_public_key`` is the node that spoke for the person last, or empty: whose claim to look for first.
+    """
 
     uri: str
     fingerprint: str
     key: bytes
     since: float
     verified: bool = False
+    node_public_key: bytes = b""
 
 
 class Pins:
@@ -60,6 +65,9 @@ class Pins:
     def __len__(self) -> int:
         return len(self._pins)
 
+    def __iter__(self) -> Iterator[Pin]:
+        return iter(self._pins.values())
+
     def state_of(self, uri: str, fingerprint: str) -> TrustState:
         """Return what we know of ``fingerprint`` under the canonical ``uri``.
 
@@ -79,8 +87,8 @@ class Pins:
         """Return the pin of a name, or None."""
         return self._pins.get(uri)
 
-    def pin(self, uri: str, fingerprint: str, key: bytes, now: float) -> None:
-        """Keep ``key`` for ``uri``. Later calls only bring the key up to date (a new subkey, a new expiry).
+    def pin(self, uri: str, fingerprint: str, key: bytes, now: float, node_public_key: bytes = b"") -> None:
+        """Keep ``key`` for ``uri``. Later calls bring the key (a new subkey, a new expiry) and the node up to date.
 
         Raises:
             PinConflict: the name is pinned to another key, or carries another fingerprint itself.
@@ -93,9 +101,12 @@ class Pins:
             if len(self._pins) >= self._limit:
                 raise PinsFull(self._limit)
             fingerprint_bytes(fingerprint)
-            self._change({**self._pins, uri: Pin(uri, fingerprint, key, now)})
-        elif known.key != key:
-            self._change({**self._pins, uri: dataclasses.replace(known, key=key)})
+            pin = Pin(uri, fingerprint, key, now, node_public_key=node_public_key)
+        else:
+            node_public_key = node_public_key or known.node_public_key
+            pin = dataclasses.replace(known, key=key, node_public_key=node_public_key)
+        if pin != known:
+            self._change({**self._pins, uri: pin})
 
     def verify(self, uri: str) -> None:
         """Mark the pinned key as verified by a person.
@@ -120,8 +131,15 @@ class Pins:
 
 
 def _format(pins: dict[str, Pin]) -> bytes:
-    rows = [{**dataclasses.asdict(pin), "key": base64.b64encode(pin.key).decode()} for pin in pins.values()]
+    rows = [
+        {**dataclasses.asdict(pin), "key": _base64(pin.key), "node_public_key": _base64(pin.node_public_key)}
+        for pin in pins.values()
+    ]
     return json.dumps({"version": VERSION, "pins": rows}, indent=1, sort_keys=True).encode() + b"\n"
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
 
 
 def _parse(raw: bytes) -> dict[str, Pin]:
@@ -148,6 +166,7 @@ def _pin(row: Any) -> Pin:
         raise BadUri(uri)
     try:
         key = base64.b64decode(row["key"], validate=True)
+        node_public_key = base64.b64decode(row.get("node_public_key", ""), validate=True)
     except binascii.Error as error:
         raise ValueError("a key is not base64") from error
-    return Pin(uri, fingerprint, key, float(since), verified)
+    return Pin(uri, fingerprint, key, float(since), verified, node_public_key)

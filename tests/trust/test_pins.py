@@ -62,6 +62,22 @@ def test_pinning_again_keeps_the_date_and_the_mark_and_renews_the_key() -> None:
     assert (pin.key, pin.since, pin.verified) == (b"new", 1.0, True)
 
 
+def test_the_node_that_spoke_for_a_person_last_is_remembered() -> None:
+    store = MemoryStore()
+    pins = Pins(store)
+    for node in (b"", bytes(32), b"n" * 32, b""):
+        pins.pin(ALICE, KEY_A, b"key", 1.0, node)
+    pin = Pins(store).get(ALICE)
+    assert pin is not None
+    assert pin.node_public_key == b"n" * 32
+
+
+def test_a_file_of_the_first_version_names_no_nodes() -> None:
+    pin = Pins(MemoryStore(json.dumps({"version": 1, "pins": [ROW]}).encode())).get(ALICE)
+    assert pin is not None
+    assert pin.node_public_key == b""
+
+
 def test_a_forgotten_person_is_new_again() -> None:
     pins = Pins(MemoryStore())
     pins.pin(ALICE, KEY_A, b"key", 1.0)
