@@ -1,0 +1,44 @@
+"""Runs the overlay's benchmark. Start it by scripts/bench/overlay, which makes the network namespace for it."""
+
+import argparse
+import json
+import sys
+
+from . import network
+from .report import machine, table
+from .stages import Bench
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench/overlay", description="Measure the overlay beside OpenDHT and plain kademlia."
+    )
+    bench = Bench(quick="--quick" in sys.argv)
+    known = bench.sections()
+    parser.add_argument("sections", nargs="*", help="which sections; all by default")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--quick", action="store_true", help="fewer samples, two minutes")
+    options = parser.parse_args()
+    network.build()
+    before = machine()
+    for name in options.sections or known:
+        known[name]()
+    after = machine()
+    if options.json:
+        report = {
+            "machine": {**before, "load_after": after["load"]},
+            "quick": options.quick,
+            "copies": bench.copies,
+            "figures": [figure.as_json() for figure in bench.figures],
+        }
+        print(json.dumps(report, indent=1))
+    else:
+        print(table(bench.figures, bench.copies))
+        loads = f"load {before['load'][0]} before, {after['load'][0]} after"
+        print(f"\n{before['cores']} cores, {loads}; Python {before['python']}, {before['system']}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
