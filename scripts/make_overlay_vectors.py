@@ -56,20 +56,22 @@ CONTACTS = (Contact(KEYS[1].node_id, V4), Contact(KEYS[2].node_id, V6))
 
 def plain(value: Any) -> Any:
     """Return a value as JSON has it: bytes in hexadecimal, endpoints as text."""
-    if is_dataclass(value) and not isinstance(value, Endpoint | Contact):
-        return {"type": type(value).__name__} | {f.name: plain(getattr(value, f.name)) for f in fields(value)}
+    plainer = value
     match value:
         case bytes():
-            return value.hex()
+            plainer = value.hex()
         case IntEnum():
-            return int(value)
+            plainer = int(value)
         case Endpoint():
-            return str(value)
+            plainer = str(value)
         case Contact():
-            return {"id": value.id.hex(), "endpoint": str(value.endpoint)}
+            plainer = {"id": value.id.hex(), "endpoint": str(value.endpoint)}
         case tuple():
-            return [plain(item) for item in value]
-    return value
+            plainer = [plain(item) for item in value]
+        case _ if is_dataclass(value):
+            plainer = {f.name: plain(getattr(value, f.name)) for f in fields(value)}
+            plainer = {"type": type(value).__name__} | plainer
+    return plainer
 
 
 def identities() -> Iterator[dict[str, Any]]:
