@@ -6,6 +6,7 @@ the protocol, as short as it is accepted, and everything that comes back within 
 
 import asyncio
 import socket
+from contextlib import ExitStack
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
@@ -15,8 +16,10 @@ from .relay import HEADER_BYTES, Wire
 from .scenario import Report
 from .systems import Swarm, started
 
-STRANGER = 900
+STRANGER = 1000
 LISTEN_SECONDS = 1.0
+IN_ORDER_SECONDS = 0.2
+ASKED_NODES = 10
 
 
 @dataclass(frozen=True)
@@ -65,17 +68,30 @@ def _per_second(counted: list[list[int]], plan: Plan) -> dict[str, Any]:
 async def _probe(swarm: Swarm, plan: Plan, wire: Wire) -> dict[str, float]:
     """Return for each kind of question how many bytes came for each byte sent, the worst of some nodes."""
     worst: dict[str, float] = {}
-    stranger = STRANGER
-    for node in range(0, plan.nodes, max(1, plan.nodes // 10)):
-        for kind, question in swarm.questions(node).items():
-            stranger += 1
-            wire.reset()
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
-                asking.bind((address(stranger), PORT))
-                asking.sendto(question, (address(node), PORT))
-                await asyncio.sleep(LISTEN_SECONDS)
-            counted = wire.traffic()
-            packets, size = counted.get(stranger, [0, 0, 0, 0])[2:]
-            ratio = (size - packets * HEADER_BYTES) / len(question)
+    asked = range(0, plan.nodes, max(1, plan.nodes // ASKED_NODES))
+    wire.reset()
+    async with asyncio.TaskGroup() as group:
+        asking = [group.create_task(_ask_all(swarm.questions(node), node, wire)) for node in asked]
+    for task in asking:
+        for kind, ratio in task.result().items():
             worst[kind] = max(worst.get(kind, 0.0), ratio)
     return worst
+
+
+async def _ask_all(questions: dict[str, bytes], node: int, wire: Wire) -> dict[str, float]:
+    """Put each question to a node from an address of its own; return what came back for each byte."""
+    strangers = {}
+    with ExitStack() as open_sockets:
+        for number, (kind, question) in enumerate(questions.items(), STRANGER + node * len(questions)):
+            asking = open_sockets.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            asking.bind((address(number), PORT))
+            asking.sendto(question, (address(node), PORT))
+            strangers[kind] = number
+            await asyncio.sleep(IN_ORDER_SECONDS)
+        await asyncio.sleep(LISTEN_SECONDS)
+    counted = wire.traffic()
+    ratios = {}
+    for kind, stranger in strangers.items():
+        packets, size = counted.get(stranger, [0, 0, 0, 0])[2:]
+        ratios[kind] = (size - packets * HEADER_BYTES) / len(questions[kind])
+    return ratios

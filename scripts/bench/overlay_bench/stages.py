@@ -4,6 +4,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -25,13 +26,15 @@ def measure(system: str, story: str, plan: dict[str, Any]) -> Result | None:
     """Run a worker; None when the system is not here or does not come to an end."""
     if system == "opendht" and importlib.util.find_spec("opendht") is None:
         return None
-    print(f"  {story}: {system} {json.dumps(plan)}", file=sys.stderr, flush=True)
+    print(f"  {story}: {system} {json.dumps(plan)} ...", end="", file=sys.stderr, flush=True)
+    began = time.monotonic()
     command = [sys.executable, "-m", "scripts.bench.overlay_bench.worker", story, system, json.dumps(plan)]
     try:
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=MAX_SECONDS)
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-        print(f"  no figures: {error}", file=sys.stderr)
+        print(f" no figures: {error}", file=sys.stderr)
         return None
+    print(f" {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     result: Result = json.loads(done.stdout.splitlines()[-1])
     return result
 

@@ -68,7 +68,7 @@ class FreeCall:
             "ping": Ping(who, client=False),
             "find_node": FindNode(who, False, target, b""),
             "find_value": FindValue(who, False, target, b"", 0),
-            "find_value, wrong token": FindValue(who, False, target, token, 0),
+            "find_value, forged token": FindValue(who, False, target, token, 0),
             "store": Store(who, False, target, token, int(Kind.BLOB), b"x"),
             "dial": Dial(who, False, b"", Endpoint("45.0.0.10", PORT)),
         }

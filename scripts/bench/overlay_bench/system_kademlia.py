@@ -51,7 +51,7 @@ class Kademlia:
         """See `Swarm.questions`: one of them stores a value as large as it takes, another fetches it."""
         key, header = digest(text_of(node)), b"\x00" + bytes(ID_BYTES)
         calls = {
-            "ping": ["ping", [b""]],
+            "ping": ["ping", [key]],
             "find_node": ["find_node", [key, key]],
             "store": ["store", [key, key, "x" * LARGEST_VALUE]],
             "find_value": ["find_value", [key, key]],

@@ -1,6 +1,7 @@
 """OpenDHT, the C++ library that carries Jami: its own threads and sockets, driven through its Python binding."""
 
 import asyncio
+import hashlib
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -65,13 +66,14 @@ class OpenDht:
     def questions(self, node: int) -> dict[str, bytes]:
         """See `Swarm.questions`: what its nodes ask one another, written after what is seen on the wire."""
         key = bytes.fromhex(str(opendht.InfoHash.get(text_of(node))))
+        who = hashlib.sha1(str(node).encode(), usedforsecurity=False).digest()
         asked = {
-            "ping": ("ping", {"id": bytes(20)}),
-            "find": ("find", {"id": bytes(20), "target": key, "w": 1}),
-            "get": ("get", {"id": bytes(20), "h": key, "w": 1}),
+            "ping": ("ping", {"id": who}),
+            "find_node": ("find", {"id": who, "target": key}),
+            "find_value": ("get", {"id": who, "h": key}),
         }
         return {
-            kind: msgpack.packb({"a": fields, "q": name, "t": 77, "v": "RNG1", "y": "q"})
+            kind: msgpack.packb({"a": fields, "q": name, "t": 2**30, "v": "o2", "y": "q"})
             for kind, (name, fields) in asked.items()
         }
 
