@@ -4,6 +4,7 @@ A list is the msgpack array of `FIELDS`; `SignedList` puts a signature beside it
 a list may be wrong, hostile, or have a wrong clock: parsing is strict and bounded, a date alone refuses nothing.
 """
 
+import hashlib
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -37,6 +38,7 @@ UNKNOWN_SCORE = 50
 MAX_KEY_BYTES = 8192
 MAX_SIGNATURE_BYTES = 2048
 MAX_LIST_BYTES = 16_384
+CHECK_BYTES = 4
 DAY: Final = 86_400
 SLACK_DAYS = 1
 
@@ -168,13 +170,17 @@ class BootstrapList:
 
 @dataclass(frozen=True)
 class SignedList:
-    """A list's own bytes, as they were signed, and the signature over them; an empty one when nobody signed."""
+    """A list's own bytes, as they were signed, and the signature over them; an empty one when nobody signed.
+
+    A checksum goes along, so that damage is noticed where no signature tells.
+    """
 
     body: bytes
     signature: bytes = b""
 
     def __bytes__(self) -> bytes:
-        data: bytes = msgpack.packb([self.body, self.signature])
+        check = hashlib.sha256(self.body + self.signature).digest()[:CHECK_BYTES]
+        data: bytes = msgpack.packb([self.body, self.signature, check])
         return data
 
     @property
@@ -193,12 +199,12 @@ class SignedList:
         Raises:
             ListRefused: malformed or too large.
         """
-        fields = _unpack(data, most=2)
-        if not isinstance(fields, list) or [type(part) for part in fields] != [bytes, bytes]:
+        fields = _unpack(data, most=3)
+        if not isinstance(fields, list) or [type(part) for part in fields] != [bytes, bytes, bytes]:
             raise ListRefused("it is damaged")
-        signed = cls(*fields)
+        signed = cls(*fields[:2])
         if bytes(signed) != data or len(signed.signature) > MAX_SIGNATURE_BYTES:
-            raise ListRefused("it is damaged")
+            raise ListRefused("it has been damaged or changed since it was made; get it anew")
         BootstrapList.parse(signed.body)
         return signed
 

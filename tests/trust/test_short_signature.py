@@ -12,7 +12,7 @@ from trust.openpgp import KeyVerifier, inspect, utc_now
 from trust.protocol.compact_signature import compact
 from trust.protocol.packets import split
 from trust.protocol.undated import signer
-from trust.short_signature import Signer, check_short, sign_short
+from trust.short_signature import Signer, check_short, fingerprints, issuer, read_key, sign_short
 
 DATA = b"a list of nodes"
 YEAR_2061 = calendar.timegm((2061, 1, 1, 0, 0, 0))
@@ -32,6 +32,15 @@ async def test_a_key_and_its_subkeys_are_known_without_a_clock(alice: Keyring, m
     assert signer(DATA, signature, key) == alice.fingerprint
     assert signer(DATA + b"!", signature, key) is None
     assert signer(DATA, signature, await mallory.export()) is None
+
+
+async def test_a_signature_names_a_key_among_those_of_its_maker(alice: Keyring, mallory: Keyring) -> None:
+    named = issuer(await sign_short(alice, DATA), DATA)
+    assert named in fingerprints(await alice.export())
+    assert named not in fingerprints(await mallory.export())
+    assert fingerprints(await alice.export())[0] == alice.fingerprint
+    with pytest.raises(BadSignature):
+        issuer(b"\x00noise", DATA)
 
 
 @needs_gpg
@@ -70,3 +79,13 @@ async def test_a_subkey_that_the_primary_key_never_took_is_nobodys(alice: Keyrin
     own, hers = split(await alice.export()), split(await mallory.export())
     stolen = b"".join(packet.raw for packet in (*own[:3], *hers[3:]))
     assert signer(DATA, await mallory.sign(DATA), stolen) is None
+
+
+@needs_gpg
+def test_a_key_is_read_with_and_without_armour(gpg: GpgHome) -> None:
+    key = gpg.make("bob")
+    armoured = gpg.export("bob", "--armor")
+    assert read_key(key) == read_key(armoured) == read_key(armoured.replace(b"\n", b"\r\n")) == key
+    for noise in (b"", b"no key", armoured[:200], armoured.replace(b"A", b"!")):
+        with pytest.raises(BadKey):
+            read_key(noise)

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from .compact_signature import digest, parts, points
 from .errors import BadSignature
-from .packets import PUBLIC_SUBKEY, SIGNATURE, Packet, check_public_key
+from .packets import PUBLIC_KEY, PUBLIC_SUBKEY, SIGNATURE, Packet, check_public_key
 
 BINARY, SUBKEY_BINDING = 0x00, 0x18
 REVOCATIONS = (0x20, 0x28)
@@ -38,7 +38,18 @@ def signer(data: bytes, signature: bytes, key: bytes) -> str | None:
     revoked = any(packet.tag == SIGNATURE and packet.body[1:2] in _types(REVOCATIONS) for packet in packets)
     if revoked or not any(_signed(point, BINARY, data, signature) for point in _signing_points(packets)):
         return None
-    return hashlib.sha1(_framed(packets[0]), usedforsecurity=False).hexdigest().upper()
+    return _fingerprint(packets[0])
+
+
+def fingerprints(key: bytes) -> list[str]:
+    """Return the fingerprint of the primary key, then those of its subkeys.
+
+    Raises:
+        BadKey: malformed.
+    """
+    return [
+        _fingerprint(packet) for packet in check_public_key(key) if packet.tag in (PUBLIC_KEY, PUBLIC_SUBKEY)
+    ]
 
 
 def _types(kinds: tuple[int, ...]) -> list[bytes]:
@@ -89,6 +100,10 @@ def _may_sign(binding: Packet) -> bool:
             return bool(head[at + 2] & MAY_SIGN)
         at += 1 + size
     return False
+
+
+def _fingerprint(packet: Packet) -> str:
+    return hashlib.sha1(_framed(packet), usedforsecurity=False).hexdigest().upper()
 
 
 def _framed(packet: Packet) -> bytes:

@@ -150,6 +150,14 @@ def test_a_signature_travels_beside_the_list(made: BootstrapList, signature: byt
         SignedList.parse(bytes(signed) + b"\x00")
 
 
+def test_no_bit_can_change_unnoticed_even_where_nobody_signed() -> None:
+    data = bytes(SignedList(bytes(LIST)))
+    for at in range(len(data)):
+        for bit in range(8):
+            with pytest.raises(ListRefused):
+                SignedList.parse(data[:at] + bytes([data[at] ^ 1 << bit]) + data[at + 1 :])
+
+
 def test_a_list_in_a_wrapper_is_checked_too() -> None:
     with pytest.raises(ListRefused, match="newer version"):
         SignedList.parse(bytes(SignedList(fields_of(f0=2))))
