@@ -6,7 +6,6 @@ What stays of the package is its k-buckets and its shape; docs/decisions/ says w
 import asyncio
 import logging
 import random
-from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,11 +21,12 @@ from .protocol.endpoint import Endpoint
 from .protocol.errors import WireError
 from .protocol.network import Network
 from .protocol.nodeid import NodeId, node_id_of
+from .protocol.proof import Proofs
 from .protocol.record_store import RecordStore
 from .protocol.request_budget import RequestBudget
 from .protocol.responder import Responder
 from .protocol.round_trip import HARD, RoundTrips
-from .protocol.token import Tokens
+from .protocol.token import HeldTokens, Tokens
 from .protocol.wire import (
     TRANSACTION_ID_BYTES,
     Answer,
@@ -51,10 +51,6 @@ logger = logging.getLogger(__name__)
 
 MAX_OUTSTANDING = 2000
 MAX_PROVING = 32
-MAX_TOKENS = 4096
-TOKEN_SECONDS = 240.0
-MAX_PROOFS = 4096
-PROOF_SECONDS = 600.0
 STRIKES = 2
 
 Spawn = Callable[[Coroutine[Any, Any, None]], object]
@@ -104,8 +100,8 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
         )
         self._transports: dict[bool, asyncio.DatagramTransport] = {}
         self._waiting: dict[bytes, _Outstanding] = {}
-        self._tokens: dict[tuple[str, int], tuple[bytes, float]] = {}
-        self._proofs: OrderedDict[tuple[str, int], tuple[NodeId, float]] = OrderedDict()
+        self._tokens = HeldTokens()
+        self._proofs = Proofs()
         self._proving: set[tuple[str, int]] = set()
         self._strikes: dict[NodeId, int] = {}
         self.last_seen: dict[NodeId, float] = {}
@@ -189,20 +185,13 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
         now = asyncio.get_running_loop().time()
         self.round_trips.learn(waiting.address, now - waiting.sent)
         if not isinstance(answer, Stored | Dialed):
-            self._remember_token(waiting.address, answer.token, now)
+            self._tokens.keep(waiting.address, answer.token, now)
         if not waiting.future.done():
             waiting.future.set_result(answer)
 
-    def _remember_token(self, address: tuple[str, int], token: bytes, now: float) -> None:
-        self._tokens.pop(address, None)
-        self._tokens[address] = (token, now)
-        if len(self._tokens) > MAX_TOKENS:
-            self._tokens.pop(next(iter(self._tokens)))
-
     def token(self, contact: Contact) -> bytes:
         """Return the token that a contact gave us lately, or nothing."""
-        token, since = self._tokens.get(contact.address, (b"", 0.0))
-        return token if asyncio.get_running_loop().time() - since < TOKEN_SECONDS else b""
+        return self._tokens.of(contact.address, asyncio.get_running_loop().time())
 
     async def request(self, endpoint: Endpoint, request: AnyRequest, *expects: type) -> Answer | None:
         """Send a request; return the answer, or None when none came within the hard time-out."""
@@ -266,7 +255,7 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
             return None
         contact = Contact(node_id_of(answer.public_key), endpoint)
         if contact.id != self.key.node_id:
-            self._remember_proof(contact)
+            self._proofs.add(contact, asyncio.get_running_loop().time())
             self._seen(contact)
             self._take_in(contact)
         return contact
@@ -288,14 +277,7 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
         return answer
 
     def _is_proven(self, contact: Contact) -> bool:
-        node_id, since = self._proofs.get(contact.address, (b"", 0.0))
-        return node_id == contact.id and asyncio.get_running_loop().time() - since < PROOF_SECONDS
-
-    def _remember_proof(self, contact: Contact) -> None:
-        self._proofs[contact.address] = (contact.id, asyncio.get_running_loop().time())
-        self._proofs.move_to_end(contact.address)
-        if len(self._proofs) > MAX_PROOFS:
-            self._proofs.popitem(last=False)
+        return self._proofs.holds(contact, asyncio.get_running_loop().time())
 
     # -- the table -----------------------------------------------------------------------------------------------
 
@@ -311,6 +293,27 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
         self._strikes[contact.id] = self._strikes.get(contact.id, 0) + 1
         if self._strikes[contact.id] >= STRIKES:
             self.drop(contact)
+
+    async def check_oldest(self) -> bool:
+        """Ask the contact unseen longest whether it is there; it is dropped when it misses twice. True if it is."""
+        oldest = min(self.router, key=lambda contact: self.last_seen.get(contact.id, 0.0), default=None)
+        if oldest is None:
+            return False
+        for _ in range(STRIKES):
+            if await self._is_there(oldest):
+                return True
+        if self.router.find(oldest.id) == oldest:
+            self.drop(oldest)
+        return False
+
+    async def _is_there(self, contact: Contact) -> bool:
+        """Ask whether a contact still answers; who has proved its id lately need not prove it again."""
+        if not self._is_proven(contact):
+            return await self.ping(contact.endpoint) == contact
+        answer = await self.request(contact.endpoint, Ping(self.key.node_id, self.client, prove=False), Pong)
+        if answer is not None:
+            self._seen(contact)
+        return answer is not None
 
     def drop(self, contact: Contact) -> None:
         """Take a contact out of the table."""

@@ -16,10 +16,15 @@ class Lonely:
 
 
 @dataclass(frozen=True)
+class CutOff:
+    """Others answer, but our own node record cannot be found through them: nobody would find us. It keeps trying."""
+
+
+@dataclass(frozen=True)
 class Republished:
     """What was published while alone now lies on others too: the least of its values on ``copies`` nodes."""
 
     copies: int
 
 
-OverlayEvent = Joined | Lonely | Republished
+OverlayEvent = Joined | Lonely | CutOff | Republished

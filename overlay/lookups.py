@@ -1,13 +1,14 @@
 """Runs lookups: the only place where a `Lookup` meets time and the network."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from .dht import MeshProtocol
 from .protocol.contact import Contact
 from .protocol.disjoint import WIDE, DisjointLookup
 from .protocol.errors import WireError
+from .protocol.lookup import Lookup
 from .protocol.nodeid import NodeId
 from .protocol.record import Kind, Record, check_blob, key_hint, parse_record
 from .protocol.region import radius
@@ -15,6 +16,7 @@ from .protocol.wire import Nodes, Values
 
 LOOKUP_SECONDS = 5.0
 STRAGGLER_SECONDS = 1.0
+MAX_ASKED_TO_CHECK = 12
 MAX_PAGES = 20
 MAX_VALUES_PER_HOLDER = 20
 
@@ -114,6 +116,28 @@ class LookupRunner:
         await walk.run(ask, LOOKUP_SECONDS)
         return walk.lookup.result(), walk.lookup.asked
 
+    async def is_held(self, target: NodeId, kind: Kind, public_key: bytes, guides: Sequence[Contact]) -> bool:
+        """Tell whether a record is found by one narrow path that starts from ``guides``; asks 12 nodes at most."""
+        found = Found()
+        path = Lookup(
+            target,
+            guides,
+            k=self._k,
+            alpha=1,
+            own_id=self._protocol.key.node_id,
+            max_asked=MAX_ASKED_TO_CHECK,
+        )
+        walk = _Walk(self._protocol, path)
+
+        async def ask(contact: Contact) -> Nodes | Values | None:
+            answer = await self._protocol.find_value(contact, target, prefer=key_hint(public_key))
+            if isinstance(answer, Values):
+                found.take(target, kind, answer.values)
+            return answer
+
+        await walk.run(ask, LOOKUP_SECONDS, lambda: (kind, public_key) in found.records)
+        return (kind, public_key) in found.records
+
     async def values(
         self, target: NodeId, kind: Kind, own: tuple[bytes, ...] = (), public_key: bytes = b""
     ) -> Found:
@@ -166,7 +190,7 @@ class LookupRunner:
 class _Walk:
     """One lookup under way."""
 
-    def __init__(self, protocol: MeshProtocol, lookup: DisjointLookup) -> None:
+    def __init__(self, protocol: MeshProtocol, lookup: Lookup | DisjointLookup) -> None:
         self.lookup = lookup
         self._protocol = protocol
         self._changed = asyncio.Event()

@@ -6,24 +6,23 @@ from collections.abc import Callable, Sequence
 
 from .addresses import reachable_endpoints
 from .dht import MeshProtocol
-from .events import Joined, Lonely, OverlayEvent
+from .events import CutOff, Joined, Lonely, OverlayEvent
 from .jobs import Jobs
 from .lan import LanDiscovery
 from .lookups import LookupRunner
 from .peers import RememberedPeers
 from .protocol.contact import Contact
 from .protocol.endpoint import Endpoint
-from .protocol.nodeid import ID_BYTES, NodeId
+from .protocol.nodeid import NodeId
 from .publisher import Publisher
+from .self_check import SelfCheck
+from .upkeep import Upkeep
 
 logger = logging.getLogger(__name__)
 
 JOIN_SECONDS = 3.0
 SAVE_AT_ONCE = 20
 HAND_OVER_TURN = 50
-UPKEEP_SECONDS = 20.0
-REPUBLISH_SECONDS = 900.0
-REFRESH_SECONDS = 600.0
 RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 
 
@@ -51,6 +50,11 @@ class Membership:
         self._met = asyncio.Event()
         self._lost = asyncio.Event()
         self._alone = True
+        self._told_cut_off = False
+        self._upkeep = Upkeep(protocol, lookups, publisher, jobs, peers)
+        self._self_check = SelfCheck(
+            protocol, lookups, publisher, on_cut_off=self._rejoin, on_found=self._found_again
+        )
         self._addresses: tuple[Endpoint, ...] = ()
         self._searches_lan = False
         protocol.on_contact = self._met_contact
@@ -60,8 +64,9 @@ class Membership:
         """Begin the upkeep of a node that listens at ``addresses``."""
         self._addresses = tuple(addresses)
         if not self._protocol.client:
-            self._jobs.start(self._stay_in_touch())
-            self._jobs.start(self._republish())
+            self._jobs.start(self._search())
+            self._jobs.start(self._self_check.run())
+            self._upkeep.begin()
 
     async def join(self, *, lan: bool) -> int:
         """See `Overlay.join`."""
@@ -98,10 +103,13 @@ class Membership:
                     self._try_all()
 
     def remember(self) -> None:
-        """Write down who is there, those heard last first."""
-        seen = self._protocol.last_seen
-        contacts = sorted(self._router, key=lambda c: -seen.get(c.id, 0.0))
-        self._peers.save(contact.endpoint for contact in contacts)
+        """Write down who is there."""
+        self._upkeep.remember()
+
+    @property
+    def is_cut_off(self) -> bool:
+        """True while others answer, but do not find us."""
+        return self._self_check.is_cut_off
 
     # -- finding others ------------------------------------------------------------------------------------------
 
@@ -134,6 +142,7 @@ class Membership:
         await self._lookups.nodes(self._protocol.key.node_id)
         self._on_event(Joined(len(self._router)))
         await self._publisher.republish(only_lonely=True)
+        await self._upkeep.explore()
 
     def _lost_contact(self, _contact: Contact) -> None:
         if not self._protocol.client and not len(self._router) and not self._alone:
@@ -151,51 +160,30 @@ class Membership:
             if self._publisher.hand_over_to(newcomer, held):
                 await self._protocol.store(newcomer, NodeId(held.target), int(held.kind), held.raw)
 
-    # -- upkeep --------------------------------------------------------------------------------------------------
+    # -- alone ---------------------------------------------------------------------------------------------------
 
-    async def _stay_in_touch(self) -> None:
-        """Ping the contact unseen longest; look around now and then; while alone, keep trying who was known."""
-        loop = asyncio.get_running_loop()
-        refreshed, attempt = loop.time(), 0
+    async def _search(self) -> None:
+        """While alone, keep trying who was known; the pauses grow."""
+        attempt = 0
         while True:
-            if not len(self._router):
-                await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
-                attempt += 1
-                if not len(self._router):
-                    self._try_all()
-                continue
-            attempt = 0
-            await self._pause()
-            await self._ping_oldest()
-            self.remember()
-            self._protocol.store_of_records.expire(loop.time())
-            if loop.time() - refreshed > REFRESH_SECONDS:
-                refreshed = loop.time()
-                await self._lookups.nodes(self._protocol.key.node_id)
-                await self._lookups.nodes(NodeId(self._protocol.dice.randbytes(ID_BYTES)))
-
-    async def _pause(self) -> None:
-        """Wait for the next round; less when the last contact is lost."""
-        self._lost.clear()
-        try:
-            async with asyncio.timeout(UPKEEP_SECONDS * self._jitter()):
+            if len(self._router):
+                attempt = 0
                 await self._lost.wait()
-        except TimeoutError:
-            return
+                self._lost.clear()
+                continue
+            await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
+            attempt += 1
+            if not len(self._router):
+                self._try_all()
 
-    async def _ping_oldest(self) -> None:
-        seen = self._protocol.last_seen
-        oldest = min(self._router, key=lambda c: seen.get(c.id, 0.0), default=None)
-        if oldest is None or await self._protocol.ping(oldest.endpoint) == oldest:
-            return
-        if await self._protocol.ping(oldest.endpoint) != oldest and self._router.find(oldest.id) == oldest:
-            self._protocol.drop(oldest)
+    async def _rejoin(self) -> None:
+        """Nobody finds us although some answer: say so, and begin as if we had just been started."""
+        if not self._told_cut_off:
+            self._told_cut_off = True
+            self._on_event(CutOff())
+        self._try_all()
+        await self._lookups.nodes(self._protocol.key.node_id)
 
-    async def _republish(self) -> None:
-        while True:
-            await asyncio.sleep(REPUBLISH_SECONDS * self._jitter())
-            await self._publisher.republish()
-
-    def _jitter(self) -> float:
-        """Return a factor that keeps nodes started together from doing everything together."""
-        return self._protocol.dice.uniform(0.8, 1.2)
+    def _found_again(self) -> None:
+        self._told_cut_off = False
+        self._on_event(Joined(len(self._router)))

@@ -224,6 +224,8 @@ class Overlay:
 
     async def _values(self, target: NodeId, kind: Kind, public_key: bytes = b"") -> Found:
         """Ask the others; what we hold ourselves counts as one more holder."""
+        if self._membership.is_cut_off:
+            raise Isolated("no other node finds this one")
         own = tuple(self._protocol.store_of_records.get(target, asyncio.get_running_loop().time()))
         found = await self._lookups.values(target, kind, own, public_key)
         if not (found.holders or found.answered):

@@ -104,10 +104,23 @@ class Publisher:
         for publication in list(self._publications.values()):
             lonely = publication.copies <= 1 and not publication.is_spreading
             if self._is_current(publication) and (lonely or not only_lonely):
-                try:
-                    await self.publish(publication)
-                except OSError as error:
-                    logger.warning("a record could not be renewed: %s", error.strerror)
+                await self._publish_again(publication)
+
+    async def _publish_again(self, publication: Publication) -> None:
+        try:
+            await self.publish(publication)
+        except OSError as error:
+            logger.warning("a record could not be renewed: %s", error.strerror)
+
+    def publishes(self, kind: Kind, target: NodeId) -> bool:
+        """Tell whether something is published under ``target``."""
+        return (kind, target) in self._publications
+
+    async def renew(self, kind: Kind, target: NodeId) -> None:
+        """Publish one thing again, now."""
+        publication = self._publications.get((kind, target))
+        if publication is not None and not publication.is_spreading:
+            await self._publish_again(publication)
 
     def forget_copies(self) -> None:
         """Count on nobody any more: we have been alone."""

@@ -1,12 +1,13 @@
 """The routing table: `kademlia`'s k-buckets, with exact nearest contacts and without its side effects."""
 
+import random
 from collections.abc import Iterator
 
 from kademlia.routing import KBucket, RoutingTable
 
 from .protocol.contact import Contact
 from .protocol.endpoint import prefix
-from .protocol.nodeid import NodeId
+from .protocol.nodeid import ID_BYTES, NodeId
 
 MAX_PER_PREFIX = 2
 
@@ -48,6 +49,12 @@ class MeshRoutingTable(RoutingTable):  # type: ignore[misc]
             if len(found) >= count:
                 break
         return found[:count]
+
+    def places(self, dice: random.Random, most: int = 2**16) -> list[NodeId]:
+        """Return a random id in each bucket but the one of our neighbours, or in ``most`` of them, in random order."""
+        others = [bucket for bucket in self.buckets if not bucket.has_in_range(self.node)]
+        chosen = dice.sample(others, min(most, len(others)))
+        return [NodeId(dice.randint(*bucket.range).to_bytes(ID_BYTES, "big")) for bucket in chosen]
 
     def wants(self, contact: Contact) -> bool:
         """Tell whether the contact is new and would be taken if it proved its id."""

@@ -10,7 +10,7 @@ from typing import cast
 
 import pytest
 
-from overlay.dht import MAX_OUTSTANDING, MAX_PROOFS, MAX_PROVING, MAX_TOKENS, MeshProtocol
+from overlay.dht import MAX_OUTSTANDING, MAX_PROVING, MeshProtocol
 from overlay.identity import NodeKey
 from overlay.protocol.contact import Contact
 from overlay.protocol.endpoint import Endpoint
@@ -216,17 +216,6 @@ async def test_a_flood_of_strangers_costs_few_proofs() -> None:
             )
         assert len(protocol_of(node)._proving) == MAX_PROVING
         assert node.overlay.contacts == 0
-
-
-async def test_what_is_remembered_of_others_is_bounded() -> None:
-    async with Swarm() as swarm:
-        protocol = protocol_of(await swarm.start())
-        for number in range(MAX_PROOFS + 100):
-            contact = Contact(NodeId(number.to_bytes(20, "big")), Endpoint("127.0.0.1", 1 + number))
-            protocol._remember_proof(contact)
-            protocol._remember_token(contact.address, bytes(8), 0)
-        assert len(protocol._proofs) == MAX_PROOFS
-        assert len(protocol._tokens) == MAX_TOKENS
 
 
 async def test_a_missing_attribute_is_an_error_and_no_remote_call() -> None:

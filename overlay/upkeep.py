@@ -1,0 +1,117 @@
+"""The upkeep of a node's place: contacts are checked, buckets refreshed, former contacts tried, values renewed."""
+
+import asyncio
+import logging
+
+from .dht import MeshProtocol
+from .jobs import Jobs
+from .lookups import LookupRunner
+from .peers import RememberedPeers
+from .protocol.endpoint import Endpoint
+from .protocol.pace import Pace
+from .publisher import Publisher
+
+logger = logging.getLogger(__name__)
+
+EXPLORE_PAUSE_SECONDS = 2.0
+REFRESH_SECONDS = 1800.0
+FORMER_SECONDS = 60.0
+FORMER_TRIED = 4
+FORMER_TRIED_AFTER_SUCCESS = 20
+REPUBLISH_CHECK_SECONDS = 30.0
+
+
+class Upkeep:
+    """Background jobs of a node that has contacts; while it has none, they wait."""
+
+    def __init__(
+        self,
+        protocol: MeshProtocol,
+        lookups: LookupRunner,
+        publisher: Publisher,
+        jobs: Jobs,
+        peers: RememberedPeers,
+    ) -> None:
+        self._protocol = protocol
+        self._router = protocol.router
+        self._lookups = lookups
+        self._publisher = publisher
+        self._jobs = jobs
+        self._peers = peers
+        self._pace = Pace()
+
+    def begin(self) -> None:
+        """Start the jobs."""
+        for job in (self._check_contacts(), self._refresh(), self._try_former(), self._republish()):
+            self._jobs.start(job)
+
+    def remember(self) -> None:
+        """Write down who is there, those heard last first."""
+        seen = self._protocol.last_seen
+        contacts = sorted(self._router, key=lambda c: -seen.get(c.id, 0.0))
+        self._peers.save(contact.endpoint for contact in contacts)
+
+    async def explore(self) -> None:
+        """Look at every part of the id space once (paper section 2.3, joining), unhurried."""
+        for target in self._router.places(self._protocol.dice):
+            await self._lookups.nodes(target)
+            await self._pause(EXPLORE_PAUSE_SECONDS)
+
+    async def _pause(self, seconds: float) -> None:
+        """Sleep about so long: nodes started together do not do everything together."""
+        await asyncio.sleep(seconds * self._protocol.dice.uniform(0.8, 1.2))
+
+    async def _check_contacts(self) -> None:
+        """Ask the contact unseen longest whether it is there: the most doubtful one, and the table's best knowledge."""
+        while True:
+            await self._pause(self._pace.seconds(len(self._router)))
+            if await self._protocol.check_oldest():
+                self._pace.alive()
+            elif len(self._router):
+                self._pace.dead()
+            self._protocol.store_of_records.expire(asyncio.get_running_loop().time())
+
+    async def _refresh(self) -> None:
+        """Look around: the own neighbourhood, and one other place, so that no bucket grows old (paper section 2.3)."""
+        while True:
+            await self._pause(REFRESH_SECONDS)
+            self.remember()
+            await self._lookups.nodes(self._protocol.key.node_id)
+            for target in self._router.places(self._protocol.dice, most=1):
+                await self._lookups.nodes(target)
+
+    async def _try_former(self) -> None:
+        """Try a few of those met before who are not in the table: after a split, the halves find each other again.
+
+        Who answers tells that a gap has closed: many more are tried, and our neighbourhood is looked up over there.
+        """
+        while True:
+            await self._pause(FORMER_SECONDS)
+            self.remember()
+            if await self._try(FORMER_TRIED):
+                await self._try(FORMER_TRIED_AFTER_SUCCESS)
+                await self._lookups.nodes(self._protocol.key.node_id)
+
+    async def _try(self, most: int) -> bool:
+        """Ping some former contacts; return whether any of them came into the table."""
+        present = {contact.endpoint for contact in self._router}
+        former = [endpoint for endpoint in self._peers.load() if endpoint not in present]
+        before = len(self._router)
+
+        async def ping(endpoint: Endpoint) -> None:
+            await self._protocol.ping(endpoint)
+
+        async with asyncio.TaskGroup() as group:
+            for endpoint in self._protocol.dice.sample(former, min(most, len(former))):
+                group.create_task(ping(endpoint))
+        return len(self._router) > before
+
+    async def _republish(self) -> None:
+        """Renew what this node publishes, the oftener the more nodes leave."""
+        loop = asyncio.get_running_loop()
+        renewed = loop.time()
+        while True:
+            await self._pause(REPUBLISH_CHECK_SECONDS)
+            if loop.time() - renewed >= self._pace.republish_seconds:
+                renewed = loop.time()
+                await self._publisher.republish()
