@@ -1,10 +1,9 @@
-"""Runs the overlay's benchmark. Start it by scripts/bench/overlay, which makes the network namespace for it."""
+"""Runs the overlay's benchmark. Start it by scripts/bench/overlay."""
 
 import argparse
 import json
 import sys
 
-from . import network
 from .report import machine, table
 from .stages import Bench
 
@@ -20,7 +19,6 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--quick", action="store_true", help="fewer samples, two minutes")
     options = parser.parse_args()
-    network.build()
     before = machine()
     for name in options.sections or known:
         known[name]()

@@ -6,6 +6,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from statistics import fmean
 from typing import Any
 
 from .report import OURS, PEERS, Figure, percentile
@@ -19,22 +21,29 @@ WORD = "until the system itself says so: ours and on the wire a majority, OpenDH
 WIRE = "until more than half of the copies are confirmed to the publisher, as seen on the wire"
 ONLY_FIRST = "ours: the known contact's claim; OpenDHT: its first value; kademlia has one answer only"
 COMPLETE = "ours: all claims, by three holders; OpenDHT: the end of its search"
-MS = {"first": (65, 150, 80, 250), "published": (None,) * 4, "majority": (250, None, 500, None)}
+MS = {
+    "first": (65, 150, 80, 250),
+    "complete": (None, None, None, None),
+    "published": (250, None, 500, None),
+    "majority": (250, None, 500, None),
+}
 
 
 def measure(system: str, story: str, plan: dict[str, Any]) -> Result | None:
     """Run a worker; None when the system is not here or does not come to an end."""
     if system == "opendht" and importlib.util.find_spec("opendht") is None:
         return None
-    print(f"  {story}: {system} {json.dumps(plan)} ...", end="", file=sys.stderr, flush=True)
+    worker = [sys.executable, "-m", "scripts.bench.overlay_bench.worker", story, system, json.dumps(plan)]
     began = time.monotonic()
-    command = [sys.executable, "-m", "scripts.bench.overlay_bench.worker", story, system, json.dumps(plan)]
     try:
-        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=MAX_SECONDS)
+        done = subprocess.run(
+            ["unshare", "--net", *worker], check=True, stdout=subprocess.PIPE, text=True, timeout=MAX_SECONDS
+        )
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-        print(f" no figures: {error}", file=sys.stderr)
+        print(f"  {story}: no figures of {system}: {error}", file=sys.stderr)
         return None
-    print(f" {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+    took = time.monotonic() - began
+    print(f"  {story}: {system} {json.dumps(plan)} {took:.0f} s", file=sys.stderr, flush=True)
     result: Result = json.loads(done.stdout.splitlines()[-1])
     return result
 
@@ -60,15 +69,17 @@ class Bench:
     # -- resolve and publish ---------------------------------------------------------------------------------------
 
     def _swarm(self, section: str, k: int | None) -> None:
-        few = {"nodes": 200, "names": 30, "resolves": 60, "publishes": 8, "settle": 5.0}
+        few = {"names": 30, "resolves": 60, "publishes": 8, "settle": 5.0}
         plan = few if self.quick else {}
         seeds = (1,) if self.quick or k else (1, 2)
         results: dict[str, list[Result]] = {}
         for system in SYSTEMS:
             results[system] = []
             for seed in seeds:
-                own_k = None if system == "opendht" else k
-                result = measure(system, "swarm", {**plan, "seed": seed, "k": own_k})
+                own = {"seed": seed, "k": None if system == "opendht" else k}
+                if self.quick and system == "kademlia":
+                    own["publishes_to_the_dead"] = False
+                result = measure(system, "swarm", {**plan, **own})
                 if result is not None:
                     results[system].append(result)
                     self._note_copies(section, system, result)
@@ -85,13 +96,15 @@ class Bench:
         }
         for kind, name, note in sorted(lines):
             pooled = {s: [x for r in runs for x in r[phase][kind]] for s, runs in results.items()}
-            goals = MS.get(kind, (None,) * 4)
+            goals = MS[kind]
             for share, target in zip((50, 99), goals[late : late + 2], strict=True):
                 values = {s: _times(1000, percentile(times, share)) for s, times in pooled.items()}
                 counts = {s: len(times) for s, times in pooled.items()}
                 self.figures.append(
                     Figure(section, f"{name}, p{share}", "ms", values, target, samples=counts, note=note)
                 )
+        copies = {s: _mean([n for run in runs for n in run[phase]["copies"]]) for s, runs in results.items()}
+        self.figures.append(Figure(section, f"copies confirmed, {state}", "mean", copies))
         shares = {s: _share(runs, phase, "found", "asked") for s, runs in results.items()}
         self.figures.append(Figure(section, f"found, {state}", "%", shares, 100, more_is_better=True))
 
@@ -114,7 +127,9 @@ class Bench:
 
     def _idle(self) -> None:
         plan = {"nodes": 100, "settle": 5.0, "window": 10.0} if self.quick else {}
-        results = {system: measure(system, "idle", plan) for system in SYSTEMS}
+        with ThreadPoolExecutor() as at_once:  # bytes are counted, not time: they may run side by side
+            running = {system: at_once.submit(measure, system, "idle", plan) for system in SYSTEMS}
+        results = {system: future.result() for system, future in running.items()}
         for system, result in results.items():
             if result is not None:
                 self._note_copies("idle", system, result)
@@ -126,12 +141,20 @@ class Bench:
         ):
             values = {s: r[key] if r else None for s, r in results.items()}
             self.figures.append(Figure("idle", name, unit, values, target))
+        if not self.quick:
+            self._storm()
         answers = {s: r["amplification"] if r else {} for s, r in results.items()}
         worst = {s: max(ratios.values(), default=None) for s, ratios in answers.items()}
         self.figures.append(Figure("amplification", "the worst question", "times", worst, 3))
         for kind in sorted({kind for ratios in answers.values() for kind in ratios}):
             values = {s: ratios.get(kind) for s, ratios in answers.items()}
             self.figures.append(Figure("amplification", kind, "times", values))
+
+    def _storm(self) -> None:
+        """Small buckets, where plain kademlia hands its values over again and again to whom it cannot take in."""
+        results = {s: measure(s, "idle", {"nodes": 200, "k": 4, "window": 20.0}) for s in (OURS, "kademlia")}
+        values = {s: r["bytes_per_second"] if r else None for s, r in results.items()}
+        self.figures.append(Figure("idle", "200 nodes with k = 4", "B/s", values, 150))
 
     def _simulated(self) -> None:
         note = "not measured in this run"
@@ -147,6 +170,10 @@ class Bench:
 
 def _times(factor: float, value: float | None) -> float | None:
     return None if value is None else factor * value
+
+
+def _mean(numbers: list[int]) -> float | None:
+    return fmean(numbers) if numbers else None
 
 
 def _share(runs: list[Result], phase: str, part: str, whole: str) -> float | None:

@@ -11,6 +11,7 @@ from overlay.identity import NodeKey
 from overlay.overlay import K, Overlay
 from overlay.protocol.claim import Claim, claim_target
 from overlay.protocol.endpoint import Endpoint
+from overlay.protocol.nodeid import distance
 from overlay.protocol.record import Kind
 from overlay.protocol.wire import AnyRequest, Dial, FindNode, FindValue, Ping, Store, Type, encode_request
 
@@ -58,6 +59,10 @@ class FreeCall:
         """See `Swarm.store_answer`."""
         fields = msgpack.unpackb(datagram)
         return fields[2] if fields[1] == Type.STORED and fields[-1] == 0 else None
+
+    def distance(self, node: int, name: int) -> int:
+        """See `Swarm.distance`."""
+        return distance(self._keys[node].node_id, claim_target(text_of(name)))
 
     def questions(self, node: int) -> dict[str, bytes]:
         """See `Swarm.questions`: those that name the fullest slot are about the name that the node published."""

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 import umsgpack
 from kademlia.network import Server
+from kademlia.node import Node
 from kademlia.utils import digest
 
 from .network import PORT, address
@@ -46,6 +47,11 @@ class Kademlia:
         """See `Swarm.store_answer`: answers do not say what they answer, but a store's is True."""
         body = datagram[KIND_BYTES + ID_BYTES :]
         return datagram[KIND_BYTES : KIND_BYTES + ID_BYTES] if body == umsgpack.packb(True) else None
+
+    def distance(self, node: int, name: int) -> int:
+        """See `Swarm.distance`."""
+        apart: int = self._nodes[node].node.distance_to(Node(digest(text_of(name))))
+        return apart
 
     def questions(self, node: int) -> dict[str, bytes]:
         """See `Swarm.questions`: one of them stores a value as large as it takes, another fetches it."""

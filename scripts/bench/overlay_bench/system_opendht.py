@@ -63,6 +63,10 @@ class OpenDht:
         fields = msgpack.unpackb(datagram, raw=True, strict_map_key=False)
         return _key(fields[b"t"]) if fields.get(b"y") == b"r" else None
 
+    def distance(self, node: int, name: int) -> int:
+        """See `Swarm.distance`."""
+        return int(str(self._nodes[node].getNodeId()), 16) ^ int(str(opendht.InfoHash.get(text_of(name))), 16)
+
     def questions(self, node: int) -> dict[str, bytes]:
         """See `Swarm.questions`: what its nodes ask one another, written after what is seen on the wire."""
         key = bytes.fromhex(str(opendht.InfoHash.get(text_of(node))))

@@ -8,7 +8,7 @@ from random import Random
 from typing import Any, Protocol
 
 VALUE_BYTES = 400  # what a claim with a delegation takes, for all systems
-JOINING_AT_ONCE = 10
+JOINING_AT_ONCE = 20
 
 Stages = dict[str, float]
 """What happened, and at what time of the loop's clock: ``first`` value, ``complete`` answer."""
@@ -19,7 +19,7 @@ class Swarm(Protocol):
 
     k: int
     copies: int
-    """On how many nodes it stores a value."""
+    """On how many nodes it means to store a value."""
 
     async def publish(self, node: int, name: int) -> None:
         """Publish the name's value; return when the system says that it is published."""
@@ -32,6 +32,9 @@ class Swarm(Protocol):
 
     def store_answer(self, datagram: bytes) -> bytes | None:
         """Return the transaction of a datagram that says that a value is stored; None for any other."""
+
+    def distance(self, node: int, name: int) -> int:
+        """Return how far a node is from where a name's value belongs."""
 
     def questions(self, node: int) -> dict[str, bytes]:
         """Return the protocol's questions to a node, each as short as it is accepted, by a stranger."""

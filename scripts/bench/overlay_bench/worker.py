@@ -6,7 +6,7 @@ import os
 import sys
 from typing import Any, NoReturn
 
-from . import cpu, idle, scenario
+from . import cpu, idle, network, scenario
 from .relay import Wire
 
 
@@ -21,6 +21,7 @@ def main() -> None:
     story, system, fields = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
     if story == "cpu":
         report_and_leave(asyncio.run(cpu.run(system, **fields)))
+    network.build()
     with Wire(fields.get("seed", 1)) as wire:
         if story == "idle":
             asyncio.run(idle.run(system, idle.Plan(**fields), wire, report_and_leave))
