@@ -7,7 +7,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -16,16 +16,18 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from kademlia.protocol import KademliaProtocol
 
 from .identity import NodeKey
+from .outstanding import Outstanding
 from .protocol.contact import Contact
 from .protocol.endpoint import Endpoint
 from .protocol.errors import WireError
 from .protocol.network import Network
 from .protocol.nodeid import NodeId, node_id_of
 from .protocol.proof import Proofs
+from .protocol.reachability import Standing
 from .protocol.record_store import RecordStore
 from .protocol.request_budget import RequestBudget
 from .protocol.responder import Responder
-from .protocol.round_trip import HARD, RoundTrips
+from .protocol.round_trip import RoundTrips
 from .protocol.token import HeldTokens, Tokens
 from .protocol.wire import (
     TRANSACTION_ID_BYTES,
@@ -49,20 +51,10 @@ from .routing import MeshRoutingTable
 
 logger = logging.getLogger(__name__)
 
-MAX_OUTSTANDING = 2000
 MAX_PROVING = 32
 STRIKES = 2
 
 Spawn = Callable[[Coroutine[Any, Any, None]], object]
-
-
-@dataclass
-class _Outstanding:
-    future: asyncio.Future[Answer | None]
-    address: tuple[str, int]
-    expects: tuple[type, ...]
-    sent: float
-    deadline: asyncio.TimerHandle
 
 
 class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
@@ -92,6 +84,10 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
         self.dropped = 0
         self.on_contact: Callable[[Contact], None] = lambda _contact: None
         self.on_lost: Callable[[Contact], None] = lambda _contact: None
+        self.standing = Standing.UNKNOWN
+        self.on_observed: Callable[[Endpoint, Endpoint], None] = lambda _observer, _endpoint: None
+        self.on_write: Callable[[Endpoint], None] = lambda _endpoint: None
+        self.on_request: Callable[[Endpoint], None] = lambda _source: None
         self.on_dial: Callable[[Endpoint | None, Endpoint], int] = lambda _endpoint, _asker: 0
         self.spawn: Spawn | None = None
         self._budget = RequestBudget()
@@ -99,12 +95,17 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
             key.public_key, key.sign, self.router, storage, Tokens(dice.randbytes(32)), self._dial
         )
         self._transports: dict[bool, asyncio.DatagramTransport] = {}
-        self._waiting: dict[bytes, _Outstanding] = {}
+        self._outstanding = Outstanding()
         self._tokens = HeldTokens()
         self._proofs = Proofs()
         self._proving: set[tuple[str, int]] = set()
         self._strikes: dict[NodeId, int] = {}
         self.last_seen: dict[NodeId, float] = {}
+
+    @property
+    def is_client(self) -> bool:
+        """True when we ask to be in nobody's table: as a mere client, or as long as others may not reach us there."""
+        return self.client or self.standing in (Standing.UNKNOWN, Standing.CLOSED)
 
     def __getattr__(self, name: str) -> Any:
         """Undo the base class's: a missing attribute is an error, not a remote call."""
@@ -125,11 +126,7 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
         """Close the sockets and end what is outstanding."""
         for transport in self._transports.values():
             transport.close()
-        for waiting in self._waiting.values():
-            waiting.deadline.cancel()
-            if not waiting.future.done():
-                waiting.future.set_result(None)
-        self._waiting.clear()
+        self._outstanding.close()
 
     def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
         """Answer a request or match an answer; anything else is counted and dropped."""
@@ -165,6 +162,9 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
         if self.client or source.port == 0 or not self._budget.allows(source.host, now):
             self.dropped += 1
             return
+        self.on_request(source)
+        if self.standing is Standing.CLOSED and isinstance(request, Ping):
+            request = replace(request, prove=False)  # who proves its id is taken into a table
         self._send(self._responder.answer(transaction_id, request, source, size, now), source)
         if not request.client:
             self.prove_later(Contact(request.sender, source))
@@ -172,22 +172,15 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
     # -- the asking side -----------------------------------------------------------------------------------------
 
     def _match(self, transaction_id: bytes, answer: Answer, source: Endpoint) -> None:
-        waiting = self._waiting.get(transaction_id)
-        if (
-            waiting is None
-            or waiting.address != (source.host, source.port)
-            or not isinstance(answer, waiting.expects)
-        ):
+        address = (source.host, source.port)
+        seconds = self._outstanding.match(transaction_id, answer, address)
+        if seconds is None:
             self.dropped += 1
             return
-        del self._waiting[transaction_id]
-        waiting.deadline.cancel()
-        now = asyncio.get_running_loop().time()
-        self.round_trips.learn(waiting.address, now - waiting.sent)
+        self.round_trips.learn(address, seconds)
+        self.on_observed(source, answer.observed)
         if not isinstance(answer, Stored | Dialed):
-            self._tokens.keep(waiting.address, answer.token, now)
-        if not waiting.future.done():
-            waiting.future.set_result(answer)
+            self._tokens.keep(address, answer.token, asyncio.get_running_loop().time())
 
     def token(self, contact: Contact) -> bytes:
         """Return the token that a contact gave us lately, or nothing."""
@@ -195,35 +188,23 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
 
     async def request(self, endpoint: Endpoint, request: AnyRequest, *expects: type) -> Answer | None:
         """Send a request; return the answer, or None when none came within the hard time-out."""
-        loop = asyncio.get_running_loop()
-        if len(self._waiting) >= MAX_OUTSTANDING:
+        if self._outstanding.is_full:
             return None
         transaction_id = self.dice.randbytes(TRANSACTION_ID_BYTES)
-        future: asyncio.Future[Answer | None] = loop.create_future()
-        deadline = loop.call_later(HARD, self._give_up, transaction_id)
+
+        def send() -> bool:
+            self.on_write(endpoint)
+            return self._send(encode_request(transaction_id, request), endpoint)
+
         address = (endpoint.host, endpoint.port)
-        self._waiting[transaction_id] = _Outstanding(future, address, expects, loop.time(), deadline)
-        if not self._send(encode_request(transaction_id, request), endpoint):
-            self._give_up(transaction_id)
-        try:
-            answer = await future
-        finally:
-            if self._waiting.pop(transaction_id, None) is not None:
-                deadline.cancel()
+        answer = await self._outstanding.answer(transaction_id, address, expects, send)
         if isinstance(answer, Pong) and not _is_authentic(answer, transaction_id, self.key.node_id):
             return None
         return answer
 
-    def _give_up(self, transaction_id: bytes) -> None:
-        waiting = self._waiting.pop(transaction_id, None)
-        if waiting is not None:
-            waiting.deadline.cancel()
-            if not waiting.future.done():
-                waiting.future.set_result(None)
-
     async def find_node(self, contact: Contact, target: NodeId) -> Nodes | None:
         """Ask a contact for the contacts it knows near ``target``."""
-        request = FindNode(self.key.node_id, self.client, target, self.token(contact))
+        request = FindNode(self.key.node_id, self.is_client, target, self.token(contact))
         answer = await self._ask(contact, request, Nodes)
         return answer if isinstance(answer, Nodes) else None
 
@@ -231,7 +212,7 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
         self, contact: Contact, target: NodeId, skip: int = 0, prefer: bytes = b""
     ) -> Nodes | Values | None:
         """Ask a contact for the values under ``target``; that of the node key with the hint ``prefer`` first."""
-        request = FindValue(self.key.node_id, self.client, target, self.token(contact), skip, prefer)
+        request = FindValue(self.key.node_id, self.is_client, target, self.token(contact), skip, prefer)
         answer = await self._ask(contact, request, Nodes, Values)
         return answer if isinstance(answer, Nodes | Values) else None
 
@@ -244,13 +225,13 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
             if not token:
                 return None
         answer = await self._ask(
-            contact, Store(self.key.node_id, self.client, target, token, kind, value), Stored
+            contact, Store(self.key.node_id, self.is_client, target, token, kind, value), Stored
         )
         return answer if isinstance(answer, Stored) else None
 
     async def ping(self, endpoint: Endpoint) -> Contact | None:
         """Let the node at ``endpoint`` prove its id; a proven one is taken into the table. None without proof."""
-        answer = await self.request(endpoint, Ping(self.key.node_id, self.client), Pong)
+        answer = await self.request(endpoint, Ping(self.key.node_id, self.is_client), Pong)
         if not isinstance(answer, Pong) or not answer.public_key:
             return None
         contact = Contact(node_id_of(answer.public_key), endpoint)
@@ -310,7 +291,9 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
         """Ask whether a contact still answers; who has proved its id lately need not prove it again."""
         if not self._is_proven(contact):
             return await self.ping(contact.endpoint) == contact
-        answer = await self.request(contact.endpoint, Ping(self.key.node_id, self.client, prove=False), Pong)
+        answer = await self.request(
+            contact.endpoint, Ping(self.key.node_id, self.is_client, prove=False), Pong
+        )
         if answer is not None:
             self._seen(contact)
         return answer is not None

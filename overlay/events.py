@@ -27,4 +27,12 @@ class Republished:
     copies: int
 
 
-OverlayEvent = Joined | Lonely | CutOff | Republished
+@dataclass(frozen=True)
+class ReachabilityChanged:
+    """Others can reach this node now (``is_reachable``), or cannot; ``seen_as`` is where they see it, if they agree."""
+
+    is_reachable: bool
+    seen_as: str
+
+
+OverlayEvent = Joined | Lonely | CutOff | Republished | ReachabilityChanged

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from .addresses import reachable_endpoints
 from .errors import Isolated, OverlayError, WireError
-from .events import OverlayEvent
+from .events import OverlayEvent, ReachabilityChanged
 from .identity import NodeKey
 from .jobs import Jobs
 from .lookups import Found, LookupRunner
@@ -21,6 +22,7 @@ from .protocol.claim import Claim, claim_target, seal, unseal
 from .protocol.endpoint import Endpoint
 from .protocol.network import PUBLIC, Network
 from .protocol.nodeid import NodeId, node_id_of
+from .protocol.reachability import Standing
 from .protocol.record import (
     MAX_VALUE_BYTES,
     Kind,
@@ -30,6 +32,7 @@ from .protocol.record import (
     pack_endpoints,
 )
 from .publisher import Publication, Publisher
+from .reachability import ReachabilityCheck
 from .sequence import Sequence
 from .server import MeshServer
 from .udp import OpenSocket, open_udp_socket
@@ -89,6 +92,7 @@ class Overlay:
         self._listen = tuple(listen)
         self._lan = lan
         self._client = client
+        self._on_event = on_event
         self._jobs = Jobs()
         self._server = MeshServer(
             key,
@@ -111,6 +115,9 @@ class Overlay:
             bootstrap,
             on_event,
         )
+        self._reachability = ReachabilityCheck(
+            self._protocol, self._jobs, self._own_hosts, self._reachability_changed
+        )
 
     @property
     def contacts(self) -> int:
@@ -125,6 +132,8 @@ class Overlay:
             raise
         await self._jobs.__aenter__()
         self._membership.begin(self.addresses)
+        if not self._client:
+            self._jobs.start(self._reachability.run())
         return self
 
     async def __aexit__(
@@ -138,6 +147,23 @@ class Overlay:
         finally:
             self._server.stop()
             await self._jobs.__aexit__(kind, error, trace)
+
+    def _own_hosts(self) -> list[str]:
+        return [endpoint.host for endpoint in reachable_endpoints(self.addresses)]
+
+    def _reachability_changed(self, standing: Standing, seen_as: Endpoint | None) -> None:
+        is_reachable = standing is not Standing.CLOSED
+        self._on_event(ReachabilityChanged(is_reachable, str(seen_as) if seen_as else ""))
+
+    @property
+    def is_reachable(self) -> bool:
+        """False when others cannot reach this node: it takes part as a client."""
+        return self._protocol.standing is not Standing.CLOSED
+
+    @property
+    def seen_as(self) -> Endpoint | None:
+        """Where others see this node, if they agree."""
+        return self._reachability.seen_as
 
     async def _withdraw(self) -> None:
         try:

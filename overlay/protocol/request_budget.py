@@ -11,11 +11,14 @@ MAX_NETWORKS = 4096
 
 
 @dataclass
-class _Bucket:
+class Bucket:
+    """A token bucket: ``left`` requests at the time ``at`` (seconds)."""
+
     left: float
     at: float
 
     def take(self, rate: float, burst: float, now: float) -> bool:
+        """Take one, after it was filled up at ``rate`` per second to at most ``burst``; False when it is empty."""
         self.left = min(burst, self.left + rate * max(0.0, now - self.at))
         self.at = now
         if self.left < 1:
@@ -28,8 +31,8 @@ class RequestBudget:
     """Token buckets (rates per second): one for each global network (/24, /56), one for all together."""
 
     def __init__(self) -> None:
-        self._all = _Bucket(ALL_BURST, 0.0)
-        self._networks: OrderedDict[bytes, _Bucket] = OrderedDict()
+        self._all = Bucket(ALL_BURST, 0.0)
+        self._networks: OrderedDict[bytes, Bucket] = OrderedDict()
 
     def allows(self, host: str, now: float) -> bool:
         """Take one request of ``host`` from its budget; False when it has none left."""
@@ -37,7 +40,7 @@ class RequestBudget:
         if network is not None:
             bucket = self._networks.get(network)
             if bucket is None:
-                bucket = self._networks[network] = _Bucket(PER_NETWORK_BURST, now)
+                bucket = self._networks[network] = Bucket(PER_NETWORK_BURST, now)
                 if len(self._networks) > MAX_NETWORKS:
                     self._networks.popitem(last=False)
             self._networks.move_to_end(network)

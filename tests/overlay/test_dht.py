@@ -10,8 +10,9 @@ from typing import cast
 
 import pytest
 
-from overlay.dht import MAX_OUTSTANDING, MAX_PROVING, MeshProtocol
+from overlay.dht import MAX_PROVING, MeshProtocol
 from overlay.identity import NodeKey
+from overlay.outstanding import MAX_OUTSTANDING
 from overlay.protocol.contact import Contact
 from overlay.protocol.endpoint import Endpoint
 from overlay.protocol.errors import StoreCode, WireError
@@ -169,7 +170,7 @@ async def test_who_answers_for_another_id_counts_for_nothing() -> None:
 
 
 async def test_a_contact_that_misses_twice_leaves_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("overlay.dht.HARD", 0.05)
+    monkeypatch.setattr("overlay.outstanding.HARD", 0.05)
     async with Swarm() as swarm:
         alice = await swarm.start()
         bob = await swarm.start()
@@ -183,7 +184,7 @@ async def test_a_contact_that_misses_twice_leaves_the_table(monkeypatch: pytest.
 
 
 async def test_requests_without_end_end_in_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("overlay.dht.HARD", 0.2)
+    monkeypatch.setattr("overlay.outstanding.HARD", 0.2)
     async with Swarm() as swarm, stranger() as silent:
         node = await swarm.start()
         protocol = protocol_of(node)
@@ -193,8 +194,8 @@ async def test_requests_without_end_end_in_none(monkeypatch: pytest.MonkeyPatch)
                     protocol.request(silent.endpoint, Ping(node.key.node_id, client=True), Pong)
                 )
             await asyncio.sleep(0)
-            assert len(protocol._waiting) == MAX_OUTSTANDING
-        assert len(protocol._waiting) == 0
+            assert len(protocol._outstanding) == MAX_OUTSTANDING
+        assert len(protocol._outstanding) == 0
 
 
 async def test_an_address_that_cannot_be_reached_is_no_fault_of_ours() -> None:
@@ -202,7 +203,7 @@ async def test_an_address_that_cannot_be_reached_is_no_fault_of_ours() -> None:
         protocol = protocol_of(await swarm.start())
         request = Ping(KEY.node_id, client=False)
         assert await protocol.request(Endpoint("::1", 9), request, Pong) is None  # no IPv6 socket
-        assert not protocol._waiting
+        assert not len(protocol._outstanding)
 
 
 async def test_a_flood_of_strangers_costs_few_proofs() -> None:

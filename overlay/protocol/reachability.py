@@ -1,0 +1,109 @@
+"""Whether others can reach this node: judged from what they see of us, and from who reaches us unasked.
+
+A node behind a NAT or a firewall that is in others' tables makes their lookups slow: so it asks to be in nobody's
+(the *client* flag, as the IPFS DHT's client mode does) until others prove that it can be reached. The proof is
+physical: a request from an address that we have not written to got through. Who is asked to *dial* has others send it.
+
+What one observer says counts little: only an address that two networks agree on is believed.
+"""
+
+from collections import OrderedDict
+from collections.abc import Collection
+from enum import Enum, auto
+
+from .endpoint import Endpoint, prefix
+
+MAX_OBSERVERS = 32
+AGREEING = 2
+PROVING_NETWORKS = 2
+PROOF_SECONDS = 3600.0
+MAX_DIALERS = 16
+FRUITLESS_ROUNDS = 3
+
+
+class Standing(Enum):
+    """What we know of our own place."""
+
+    UNKNOWN = auto()
+    """Nobody has answered yet."""
+    OPEN = auto()
+    """Others reach us, as far as we know: we are in their tables."""
+    PROVEN = auto()
+    """Others have reached us unasked."""
+    CLOSED = auto()
+    """Behind a NAT or a firewall: we take part as a client."""
+
+
+class Reachability:
+    """Judges; ``now`` is in seconds of any steady clock.
+
+    | observed by others | dial-backs | standing |
+    | --- | --- | --- |
+    | nothing yet | | UNKNOWN |
+    | one of our own private addresses | | OPEN: on a LAN nobody else is needed |
+    | any | from two networks within an hour | PROVEN |
+    | one of our own global addresses | none yet, or not asked for three times | OPEN |
+    | one of our own global addresses | asked for three times, none came | CLOSED: a firewall |
+    | another address | | CLOSED: a NAT |
+    """
+
+    def __init__(self) -> None:
+        self._observed: OrderedDict[bytes, Endpoint] = OrderedDict()
+        self._dialers: OrderedDict[bytes, float] = OrderedDict()
+        self._fruitless = 0
+
+    def observe(self, observer: str, endpoint: Endpoint) -> bool:
+        """Take in how the node at the host ``observer`` sees us; one voice for each network. True if that is news."""
+        network = prefix(observer) or b""
+        if self._observed.get(network) == endpoint:
+            return False
+        self._observed[network] = endpoint
+        self._observed.move_to_end(network)
+        if len(self._observed) > MAX_OBSERVERS:
+            self._observed.popitem(last=False)
+        return True
+
+    def reached_by(self, host: str, now: float) -> None:
+        """Take in that a request came from an address we have not written to."""
+        self._dialers[prefix(host) or b""] = now
+        self._fruitless = 0
+        if len(self._dialers) > MAX_DIALERS:
+            self._dialers.popitem(last=False)
+
+    def asked_in_vain(self) -> None:
+        """Take in that others were asked to dial, said that they would, and nobody came."""
+        self._fruitless += 1
+
+    def moved(self) -> None:
+        """Forget all: our addresses have changed."""
+        self._observed.clear()
+        self._dialers.clear()
+        self._fruitless = 0
+
+    def seen_as(self, own: Collection[str]) -> Endpoint | None:
+        """Return the endpoint that others see: our own address if any sees that, else what two networks agree on.
+
+        Behind a NAT that gives each destination another port (symmetric), the hosts agree and the ports do not: the
+        newest counts.
+        """
+        for endpoint in self._observed.values():
+            if endpoint.host in own or endpoint.is_loopback:
+                return endpoint
+        hosts = [endpoint.host for endpoint in self._observed.values()]
+        for endpoint in reversed(self._observed.values()):
+            if hosts.count(endpoint.host) >= min(AGREEING, len(hosts)):
+                return endpoint
+        return None
+
+    def standing(self, own: Collection[str], now: float) -> Standing:
+        """Judge; ``own`` are the hosts of our own interfaces."""
+        seen = self.seen_as(own)
+        if seen is None:
+            return Standing.UNKNOWN
+        if sum(now - since < PROOF_SECONDS for since in self._dialers.values()) >= PROVING_NETWORKS:
+            return Standing.PROVEN
+        if seen.host not in own and not seen.is_loopback:
+            return Standing.CLOSED
+        if prefix(seen.host) is None:
+            return Standing.OPEN
+        return Standing.CLOSED if self._fruitless >= FRUITLESS_ROUNDS else Standing.OPEN
