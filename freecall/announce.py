@@ -5,12 +5,12 @@ from collections.abc import Sequence
 
 from overlay.addresses import reachable_endpoints
 from overlay.errors import OverlayError
-from overlay.overlay import Overlay
 from overlay.protocol.claim import Claim
 from overlay.protocol.endpoint import Endpoint
 
 from .events import EventLog
 from .identity import Identity
+from .meshes import Directory
 
 ADDRESS_CHECK_SECONDS = 5.0
 
@@ -19,7 +19,7 @@ class Announcer:
     """Publishes who and where this node is, for as long as it runs."""
 
     def __init__(
-        self, identity: Identity, overlay: Overlay, listening: Sequence[Endpoint], log: EventLog
+        self, identity: Identity, overlay: Directory, listening: Sequence[Endpoint], log: EventLog
     ) -> None:
         self._identity = identity
         self._overlay = overlay

@@ -4,7 +4,6 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -13,7 +12,6 @@ from overlay.protocol.bootstrap_list import (
     MAX_SCORE,
     BootstrapList,
     Entry,
-    ListRefused,
     SignedList,
 )
 from overlay.protocol.bootstrap_merge import merge
@@ -21,15 +19,14 @@ from overlay.protocol.endpoint import Endpoint
 from overlay.protocol.network import PUBLIC, Network
 from trust.errors import BadKey
 from trust.keyring import Backend, Keyring, open_keyring
-from trust.openpgp import KeyVerifier
 from trust.pins import Pins
 from trust.short_signature import read_key
 
 from .addresses import resolve_all
-from .bootstrap import OWN, KnownKey, Standing, Verdict, judge, sign_list
+from .bootstrap import OWN, KnownKey, sign_list
 from .bootstrap_lists import PUBLIC_NAME, BootstrapLists, KnownNetwork
 from .bootstrap_qr import QrCode, make_qr
-from .bootstrap_source import Way, read_source
+from .bootstrap_taking import Taken, accept, known_people, take
 from .config import load_config
 from .control.client import ControlClient, NodeNotRunning
 from .errors import ConfigError, FreeCallError, reason
@@ -50,16 +47,6 @@ class NoKeyHere(FreeCallError):
         )
 
 
-@dataclass(frozen=True)
-class Read:
-    """A list that was read, and what is to be said of it."""
-
-    signed: SignedList
-    made: BootstrapList
-    verdict: Verdict
-    way: Way
-
-
 class BootstrapDesk:
     """The lists, keys and nodes of one data directory."""
 
@@ -75,45 +62,21 @@ class BootstrapDesk:
 
     # -- reading -------------------------------------------------------------------------------------------------
 
-    async def read(self, source: str, key_file: Path | None = None, signed_by: str = "") -> Read:
-        """Return the list at ``source`` and who signed it.
-
-        Raises:
-            FreeCallError: it cannot be had.
-            ListRefused: it is none, damaged, tampered with, or not signed by ``signed_by``.
-        """
-        signed, way = read_source(source, self._standard_input)
-        verdict = await judge(signed, KeyVerifier(), await self._known_keys(key_file))
-        wanted = "".join(signed_by.split()).upper()
-        if wanted and (verdict.fingerprint != wanted or verdict.standing is Standing.UNCHECKED):
-            raise ListRefused(f"it is not signed by {wanted}, or that cannot be checked (see --key)")
-        return Read(signed, signed.content, verdict, way)
+    async def read(self, source: str, key_file: Path | None = None, signed_by: str = "") -> Taken:
+        """Return the list at ``source`` and who signed it. Raises as `take` does."""
+        return await take(source, self._standard_input, await self._known_keys(key_file), signed_by)
 
     async def _known_keys(self, key_file: Path | None) -> list[KnownKey]:
         known = [KnownKey(f"the key in {key_file}", _read_key_file(key_file))] if key_file else []
         if self.has_key():
             async with self.keyring() as keyring:
                 known.append(KnownKey(OWN, await keyring.export()))
-        pins = Pins(self._data.file("pins.json"))
-        return known + [KnownKey(f"{pin.uri.removeprefix('sip:')}, whom you know", pin.key) for pin in pins]
+        return known + known_people(Pins(self._data.file("pins.json")))
 
-    def keep(self, read: Read, *, vouched: bool) -> bool:
-        """Keep a list for the node's next start; False when it was there already.
-
-        ``vouched``: the user has named the key that must have signed it.
-
-        Raises:
-            ListRefused: it came over the Internet, and nobody that we know answers for it.
-        """
-        if read.way is Way.HTTP and not vouched and read.verdict.standing is not Standing.KNOWN:
-            raise ListRefused(
-                "it came over plain http, where anybody on the way can change it, so it must be signed by a key "
-                "that you know. Fetch it over https, or name the signer's fingerprint with --signed-by"
-            )
-        entries = read.made.entries
-        if read.way is not Way.HAND and entries and all(entry.endpoint.is_loopback for entry in entries):
-            raise ListRefused("it names this very computer only")
-        return self.lists.keep(read.signed)
+    def keep(self, taken: Taken, *, vouched: bool) -> bool:
+        """Keep a list for the node's next start; False when it was there already. Raises as `accept` does."""
+        accept(taken, vouched=vouched)
+        return self.lists.keep(taken.signed)
 
     # -- making --------------------------------------------------------------------------------------------------
 

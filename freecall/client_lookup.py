@@ -7,14 +7,15 @@ from typing import Any
 
 from overlay.errors import OverlayError
 from overlay.identity import NodeKey
-from overlay.overlay import Overlay
 from overlay.protocol.endpoint import Endpoint
 from trust.openpgp import KeyVerifier
 from trust.pins import Pins
 
 from .addresses import resolve_all
+from .config import load_config
 from .evidence import EvidenceGatherer
-from .store import FileStore
+from .meshes import choose_meshes, open_directory
+from .store import DataDirectory, FileStore
 
 ANY_PORT = (Endpoint("0.0.0.0", 0), Endpoint("::", 0))  # noqa: S104 - asks from any address
 
@@ -30,10 +31,18 @@ def lookup_as_client(uri: str, data: Path, bootstrap: list[str]) -> dict[str, An
 
 async def _lookup(uri: str, data: Path, bootstrap: list[str]) -> dict[str, Any] | None:
     endpoints, _ = await resolve_all(bootstrap)
-    overlay = Overlay(
-        NodeKey.generate(), listen=ANY_PORT, bootstrap=endpoints, peers=_ReadOnly(data / "peers"), client=True
-    )
-    async with overlay:
+    directory = DataDirectory(data)
+    config = load_config(directory.path / "config.toml", must_exist=False)
+    meshes = await choose_meshes(directory, (), config.node.networks, (), now=_unix_time())
+    async with open_directory(
+        NodeKey.generate(),
+        meshes,
+        directory,
+        listen=ANY_PORT,
+        bootstrap=endpoints,
+        now=_unix_time(),
+        client=True,
+    ) as overlay:
         if not await overlay.join():
             return None
         gatherer = EvidenceGatherer(overlay, KeyVerifier(), Pins(FileStore(data / "pins.json")), _unix_time)
@@ -45,10 +54,3 @@ async def _lookup(uri: str, data: Path, bootstrap: list[str]) -> dict[str, Any] 
 
 def _unix_time() -> float:
     return time.time()  # noqa: TID251 - a composition root
-
-
-class _ReadOnly(FileStore):
-    """The node's remembered peers; a guest changes nothing."""
-
-    def save(self, data: bytes) -> None:
-        """Keep nothing."""

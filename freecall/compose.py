@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from overlay.addresses import reachable_endpoints
-from overlay.overlay import Overlay
 from overlay.protocol.endpoint import Endpoint
 from sipgate.gateway import Gateway
 from sipgate.limits import Limits
@@ -19,6 +18,8 @@ from . import __version__
 from .adapters import MeshAdmission, MeshDirectory, OneUser, PeerKeys, Self
 from .addresses import resolve_all
 from .announce import Announcer
+from .bootstrap import OWN, KnownKey
+from .bootstrap_taking import known_people
 from .config import MESH_PORT, SIP_PORT, Config
 from .control.server import serve
 from .events import EventLog
@@ -27,6 +28,7 @@ from .identity import Identity, open_identity
 from .listen import free_port, hosts_of
 from .mesh_media import MediaService, MeshMedia, warm_up
 from .mesh_uri import DOMAIN, canonical
+from .meshes import choose_meshes, open_directory
 from .news import GatewayNews, tell_overlay_news
 from .node import Node
 from .provisioning import SipAccount, write_provisioning
@@ -87,19 +89,22 @@ async def open_node(config: Config, data: DataDirectory, log: EventLog) -> Async
     names = (identity.uri, identity.long_uri)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(identity.keyring.aclose)
+        known = [KnownKey(OWN, identity.public_key), *known_people(pins)]
+        chosen = (config.node.bootstrap_list, config.node.networks)
+        meshes = await choose_meshes(data, *chosen, known, now=wall_clock())
         group = await stack.enter_async_context(asyncio.TaskGroup())
         supervisor = Supervisor(group)
-        overlay = await stack.enter_async_context(
-            Overlay(
-                identity.node_key,
-                listen=ports.mesh_endpoints(),
-                bootstrap=bootstrap,
-                peers=data.file("peers"),
-                sequence=data.file("sequence"),
-                lan=config.node.lan,
-                on_event=lambda event: tell_overlay_news(log, names, event),
-            )
+        overlay = open_directory(
+            identity.node_key,
+            meshes,
+            data,
+            listen=ports.mesh_endpoints(),
+            bootstrap=bootstrap,
+            now=wall_clock(),
+            lan=config.node.lan,
+            on_event=lambda event: tell_overlay_news(log, names, event),
         )
+        await stack.enter_async_context(overlay)
         gatherer = EvidenceGatherer(overlay, identity.keyring, pins, wall_clock, identity.keyring.fingerprint)
         gateway = await stack.enter_async_context(
             _gateway(config, identity, ports, pins, gatherer, log, supervisor)
@@ -109,9 +114,9 @@ async def open_node(config: Config, data: DataDirectory, log: EventLog) -> Async
         await gateway.listen_phones(ports.sip_host, ports.sip)
         node = Node(identity, gateway, gatherer, log)
         control = await stack.enter_async_context(serve(node, data.path))
-        node.ready = _ready(identity, ports, data, str(control))
+        node.ready = {**_ready(identity, ports, data, str(control)), "networks": meshes.described()}
         log.emit("ready", **node.ready)
-        for problem in problems:
+        for problem in (*problems, *meshes.warnings):
             log.emit("warning", text=problem)
         announcer = Announcer(identity, overlay, ports.mesh_endpoints(), log)
         tasks = [

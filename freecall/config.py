@@ -26,6 +26,8 @@ class NodeConfig:
     name: str = ""
     listen: str = ""
     bootstrap: tuple[str, ...] = ()
+    bootstrap_list: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
     lan: bool = True
     openpgp: str = "auto"
 
@@ -82,6 +84,11 @@ TEMPLATE = f"""\
 #listen = ""
 # Nodes to join through, beside those remembered and those on the same LAN.
 #bootstrap = ["192.0.2.1:{MESH_PORT}"]
+# Bootstrap lists to take at each start: files or URLs (see fc-bootstrap).
+#bootstrap_list = ["/etc/freecall/nodes.fclist", "https://example.org/nodes.fclist"]
+# The networks to take part in, by the names of their lists; "public" is the one without a key.
+# Default: the private ones whose lists were imported, else the public one.
+#networks = ["public"]
 # Look for nodes on the same LAN (DNS-SD).
 #lan = true
 # Where your OpenPGP key lives: "gnupg" (needs gpg), "sequoia" (built in), "auto" (gnupg if there).

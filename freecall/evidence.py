@@ -6,12 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from overlay.overlay import FoundClaim, Overlay
+from overlay.overlay import FoundClaim
 from overlay.protocol.endpoint import Endpoint
 from overlay.protocol.nodeid import node_id_of
 from trust.delegation import DelegationRefused, SignedDelegation, check
 from trust.keyring import BadKey, Verifier
 from trust.pins import Pins, TrustState
+
+from .meshes import Directory
 
 logger = logging.getLogger(__name__)
 
@@ -97,7 +99,7 @@ class EvidenceGatherer:
 
     def __init__(
         self,
-        overlay: Overlay,
+        overlay: Directory,
         verifier: Verifier,
         pins: Pins,
         clock: Callable[[], float],

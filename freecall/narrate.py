@@ -132,11 +132,20 @@ def welcome(ready: dict[str, Any]) -> str:
         "",
         f"  Try it      dial echo@{sip['domain']} on the phone, or type: .venv/bin/fc-call echo@{sip['domain']}",
         f"  Others      join with: ./scripts/run --bootstrap {ready['mesh'][0] if ready['mesh'] else 'HOST:PORT'}",
+        *network_lines(ready["networks"]),
         f"  State       {ready['data']}",
         "  Ctrl-C stops this node.",
         "",
     ]
     return "\n".join(lines)
+
+
+def network_lines(networks: list[dict[str, Any]]) -> list[str]:
+    """Return which networks the node takes part in, unless it is the public one alone."""
+    if not any(one["private"] for one in networks):
+        return []
+    names = ", ".join(f"{one['name']} ({'private' if one['private'] else 'public'})" for one in networks)
+    return [f"  Network     {names}"]
 
 
 def as_text(evidence: dict[str, Any]) -> str:

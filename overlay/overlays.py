@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from .errors import Isolated
-from .events import Joined, Lonely, OverlayEvent
+from .events import CutOff, Joined, Lonely, OverlayEvent
 from .overlay import FoundClaim, NodeRecord, Overlay, Resolution
 from .protocol.claim import Claim
 from .protocol.endpoint import Endpoint
@@ -95,14 +95,14 @@ class Overlays:
 
 
 def together(count: int, on_event: Callable[[OverlayEvent], None]) -> list[Callable[[OverlayEvent], None]]:
-    """Return a callback for each of ``count`` overlays: the node is alone only when it is alone on all of them."""
+    """Return a callback for each of ``count`` overlays: alone, or cut off, is who is so on all of them."""
     alone: set[int] = set()
 
     def callback(number: int) -> Callable[[OverlayEvent], None]:
         def tell(event: OverlayEvent) -> None:
             if isinstance(event, Joined):
                 alone.discard(number)
-            elif isinstance(event, Lonely):
+            elif isinstance(event, Lonely | CutOff):
                 alone.add(number)
                 if len(alone) < count:
                     return
