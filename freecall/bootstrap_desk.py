@@ -78,6 +78,14 @@ class BootstrapDesk:
         accept(taken, vouched=vouched)
         return self.lists.keep(taken.signed)
 
+    def tell_node(self, taken: Taken) -> bool:
+        """Let a running node try the list at once; False when none runs, or it is not on that network."""
+        try:
+            answer = ControlClient(self._data.path).request("POST", "/v1/bootstrap")
+        except NodeNotRunning:
+            return False
+        return taken.made.network.label in answer["networks"]
+
     # -- making --------------------------------------------------------------------------------------------------
 
     async def make(

@@ -28,7 +28,7 @@ from .identity import Identity, open_identity
 from .listen import free_port, hosts_of
 from .mesh_media import MediaService, MeshMedia, warm_up
 from .mesh_uri import DOMAIN, canonical
-from .meshes import choose_meshes, open_directory
+from .meshes import choose_meshes, meet_new, open_directory
 from .news import GatewayNews, tell_overlay_news
 from .node import Node
 from .provisioning import SipAccount, write_provisioning
@@ -112,7 +112,7 @@ async def open_node(config: Config, data: DataDirectory, log: EventLog) -> Async
         for host in ports.mesh_hosts:
             await gateway.listen_mesh(host, ports.mesh)
         await gateway.listen_phones(ports.sip_host, ports.sip)
-        node = Node(identity, gateway, gatherer, log)
+        node = Node(identity, gateway, gatherer, log, lambda: meet_new(data, overlay, wall_clock()))
         control = await stack.enter_async_context(serve(node, data.path))
         node.ready = {**_ready(identity, ports, data, str(control)), "networks": meshes.described()}
         log.emit("ready", **node.ready)

@@ -59,6 +59,17 @@ async def choose_meshes(
     return Meshes(networks, tuple(text for text in told if text))
 
 
+def meet_new(data: DataDirectory, directory: Directory, now: float) -> list[str]:
+    """Let a running node try the lists that were imported since; return the networks that it is on, by label."""
+    lists = BootstrapLists(data)
+    known = {one.network.label: (one.network, lists.entries(one, now)) for one in lists.networks()}
+    return [
+        label
+        for label, (network, entries) in known.items()
+        if directory.meet(network, [entry.endpoint for entry in entries])
+    ]
+
+
 async def _take(lists: BootstrapLists, source: str, known: Sequence[KnownKey]) -> str:
     """Keep a configured list; return what went wrong, in a sentence."""
     try:

@@ -1,7 +1,7 @@
 """A running node, as the control API and the commands see it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from overlay.errors import OverlayError
@@ -20,13 +20,19 @@ class Node:
     """What a person can ask of their node. Satisfies the port of `control.server`."""
 
     def __init__(
-        self, identity: Identity, gateway: Gateway, gatherer: EvidenceGatherer, log: EventLog
+        self,
+        identity: Identity,
+        gateway: Gateway,
+        gatherer: EvidenceGatherer,
+        log: EventLog,
+        read_lists: Callable[[], list[str]],
     ) -> None:
         self.log = log
         self.ready: dict[str, Any] = {}
         self._identity = identity
         self._gateway = gateway
         self._gatherer = gatherer
+        self._read_lists = read_lists
 
     def status(self) -> dict[str, Any]:
         """Return the fields of ``ready`` and the ids of the calls in progress. The phones' password stays out."""
@@ -66,6 +72,10 @@ class Node:
                 if call.id in self._gateway.calls:
                     await call.hang_up("the command was stopped")
         yield {"result": outcome.as_json(phone, parsed.record)}
+
+    def read_lists(self) -> list[str]:
+        """Try the nodes of bootstrap lists imported since the start; return the labels of the networks concerned."""
+        return self._read_lists()
 
     async def hang_up(self, call: str) -> bool:
         """End a call; False when there is none of that id."""

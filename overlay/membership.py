@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from .addresses import reachable_endpoints
 from .dht import MeshProtocol
@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 JOIN_SECONDS = 3.0
 SAVE_AT_ONCE = 20
+MAX_BOOTSTRAP = 400
 HAND_OVER_TURN = 50
 RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 
@@ -101,6 +102,13 @@ class Membership:
             except TimeoutError:
                 if self._protocol.client:
                     self._try_all()
+
+    def meet(self, endpoints: Iterable[Endpoint]) -> None:
+        """See `Overlay.meet`."""
+        fresh = tuple(dict.fromkeys(endpoints))[:MAX_BOOTSTRAP]
+        self._bootstrap = tuple(dict.fromkeys([*fresh, *self._bootstrap]))[:MAX_BOOTSTRAP]
+        for endpoint in fresh:
+            self._jobs.start(self._try(endpoint))
 
     def remember(self) -> None:
         """Write down who is there."""

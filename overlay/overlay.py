@@ -180,6 +180,13 @@ class Overlay:
         """
         return await self._membership.join(lan=self._lan)
 
+    def meet(self, network: Network, endpoints: Several[Endpoint]) -> bool:
+        """Try these addresses now, and whenever this node is alone; False when they are of another network."""
+        if network != self._protocol.network:
+            return False
+        self._membership.meet(endpoints)
+        return True
+
     # -- values --------------------------------------------------------------------------------------------------
 
     async def resolve(self, uri: str, node_public_key: bytes = b"") -> Resolution:

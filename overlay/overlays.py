@@ -11,6 +11,7 @@ from .events import CutOff, Joined, Lonely, OverlayEvent
 from .overlay import FoundClaim, NodeRecord, Overlay, Resolution
 from .protocol.claim import Claim
 from .protocol.endpoint import Endpoint
+from .protocol.network import Network
 
 T = TypeVar("T")
 
@@ -45,6 +46,10 @@ class Overlays:
     async def join(self) -> int:
         """Look for other nodes everywhere, see `Overlay.join`; return how many contacts are known in all."""
         return sum(await self._all(lambda overlay: overlay.join()))
+
+    def meet(self, network: Network, endpoints: Sequence[Endpoint]) -> bool:
+        """See `Overlay.meet`; False when this node is not on that network."""
+        return any(overlay.meet(network, endpoints) for overlay in self._overlays)
 
     async def resolve(self, uri: str, node_public_key: bytes = b"") -> Resolution:
         """Return every claim under ``uri`` on any network, see `Overlay.resolve`.

@@ -73,14 +73,24 @@ async def _export(desk: BootstrapDesk, arguments: argparse.Namespace) -> int:
 async def _import(desk: BootstrapDesk, arguments: argparse.Namespace) -> int:
     read = await desk.read(arguments.source, arguments.key, arguments.signed_by)
     fresh = desk.keep(read, vouched=bool(arguments.signed_by))
+    in_use = fresh and desk.tell_node(read)
     made, now = read.made, desk.now()
     if arguments.json:
-        say(dumps({**described(made, now), "signature": signature(read.verdict), "new": fresh}))
+        say(
+            dumps(
+                {**described(made, now), "signature": signature(read.verdict), "new": fresh, "in_use": in_use}
+            )
+        )
         return 0
     say(table(made, read.verdict, now))
     say("")
-    say("Kept: your node uses it from its next start on." if fresh else "You have this list already.")
-    if fresh and made.is_private:
+    if not fresh:
+        say("You have this list already.")
+    elif in_use:
+        say("Kept, and your node is trying it now.")
+    else:
+        say("Kept: your node uses it from its next start on.")
+    if fresh and not in_use and made.is_private:
         say("It then takes part in this private network, and in no other unless [node] networks names it.")
     return 0
 

@@ -36,6 +36,9 @@ class Node(Protocol):
     def call(self, order: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
         """Place a call without a phone; yield its events, then one object with ``result``."""
 
+    def read_lists(self) -> list[str]:
+        """Try the nodes of bootstrap lists that were imported; return the labels of the networks concerned."""
+
     async def hang_up(self, call: str) -> bool:
         """End a call; False when there is none of that id."""
 
@@ -52,6 +55,7 @@ async def serve(node: Node, data: Path) -> AsyncIterator[Path]:
             web.get("/v1/events", routes.events),
             web.post("/v1/calls", routes.place_call),
             web.delete("/v1/calls/{call}", routes.hang_up),
+            web.post("/v1/bootstrap", routes.read_lists),
         ]
     )
     path = socket_path(data)
@@ -130,6 +134,9 @@ class _Routes:
         if not await self._node.hang_up(request.match_info["call"]):
             return web.json_response({"error": "There is no such call."}, status=404)
         return web.json_response({"ended": True})
+
+    async def read_lists(self, _request: web.Request) -> web.Response:
+        return web.json_response({"networks": self._node.read_lists()})
 
 
 async def _stream(request: web.Request, lines: AsyncIterator[str]) -> web.StreamResponse:

@@ -36,6 +36,9 @@ class SmallNode:
         yield {"event": "call_started", "at": 1.0}
         yield {"result": {"ok": True, **order}}
 
+    def read_lists(self) -> list[str]:
+        return ["1234"]
+
     async def hang_up(self, call: str) -> bool:
         self.ended.append(call)
         return call == "1"
@@ -53,6 +56,7 @@ async def test_requests_and_answers_are_json(tmp_path: Path) -> None:
         assert await asyncio.to_thread(client.request, "GET", "/v1/status") == {"name": "alice"}
         assert await asyncio.to_thread(client.request, "GET", "/v1/lookup?uri=bob") == {"uri": "bob"}
         assert await asyncio.to_thread(client.request, "DELETE", "/v1/calls/1") == {"ended": True}
+        assert await asyncio.to_thread(client.request, "POST", "/v1/bootstrap") == {"networks": ["1234"]}
         with pytest.raises(NodeRefused, match="no such call"):
             await asyncio.to_thread(client.request, "DELETE", "/v1/calls/2")
         assert node.ended == ["1", "2"]

@@ -101,3 +101,16 @@ async def test_a_list_exported_now_names_the_nodes_of_that_network_only(
     for name in PUBLIC:
         assert f"{meshes[name].mesh[0]}:" not in shown
     assert "valid, by you" in shown
+
+
+async def test_a_list_imported_while_the_node_runs_is_used_at_once(tmp_path: Path) -> None:
+    """Without a LAN search and without any address: the list is all that leads one to the other."""
+    exported = tmp_path / "nodes.fclist"
+    with DataDirectory("finn") as one, DataDirectory("gina") as other:
+        async with Node("finn", one) as finn, Node("gina", other) as gina:
+            await gina.event("isolated")
+            await bootstrap("export", "--data", one, "-o", exported)
+            told = await bootstrap("import", exported, "--data", other)
+            assert "your node is trying it now" in told
+            await gina.event("joined")
+            await resolves(gina, finn)

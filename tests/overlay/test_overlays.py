@@ -128,3 +128,14 @@ async def test_the_port_is_free_when_the_last_network_closes() -> None:
         endpoint = each[0].addresses[0]
     async with Swarm() as swarm:
         await swarm.start(listen=[endpoint])
+
+
+async def test_addresses_learnt_later_are_tried_at_once() -> None:
+    async with Swarm() as flood, Swarm() as public:
+        one, other = await flood.start(network=FLOOD), await public.start()
+        async with several([FLOOD, CLINIC], []) as (_, overlays, each):
+            assert not overlays.meet(PUBLIC, [other.endpoint])
+            assert overlays.meet(FLOOD, [other.endpoint, one.endpoint])
+            await eventually(lambda: each[0].contacts == 1)
+            assert each[1].contacts == 0
+            assert other.overlay.contacts == 0
