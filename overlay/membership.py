@@ -192,6 +192,14 @@ class Membership:
         self._try_all()
         await self._lookups.nodes(self._protocol.key.node_id)
 
+    async def wake_up(self, slept_seconds: float) -> None:
+        """After the machine has slept: what we hold has grown older, the others have gone on without us."""
+        logger.info("the machine slept for %.0f s", slept_seconds)
+        self._protocol.store_of_records.grow_older(slept_seconds)
+        self._try_all()
+        await self._lookups.nodes(self._protocol.key.node_id)
+        await self._publisher.republish()
+
     def _found_again(self) -> None:
         self._told_cut_off = False
         self._on_event(Joined(len(self._router)))

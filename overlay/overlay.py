@@ -36,6 +36,7 @@ from .reachability import ReachabilityCheck
 from .sequence import Sequence
 from .server import MeshServer
 from .udp import OpenSocket, open_udp_socket
+from .wakefulness import seconds_since_boot, watch
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +69,8 @@ class Overlay:
     An async context manager: entering it opens the sockets, leaving it withdraws what was published (within a second)
     and closes them. ``peers`` and ``sequence`` keep state over restarts. ``lan`` looks for nodes by DNS-SD. A
     ``client`` asks, but is in nobody's table and stores nothing. ``on_event`` must return at once. ``network`` is the
-    mesh to take part in. A simulation passes its own ``open_socket`` and ``dice``; all time is the loop's.
+    mesh to take part in. A simulation passes its own ``open_socket``, ``dice`` and ``boot_clock``; all other time is
+    the loop's.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class Overlay:
         network: Network = PUBLIC,
         open_socket: OpenSocket = open_udp_socket,
         dice: random.Random | None = None,
+        boot_clock: Callable[[], float] | None = None,
         k: int = K,
     ) -> None:
         self.addresses: tuple[Endpoint, ...] = ()
@@ -93,6 +96,7 @@ class Overlay:
         self._lan = lan
         self._client = client
         self._on_event = on_event
+        self._boot_clock = boot_clock
         self._jobs = Jobs()
         self._server = MeshServer(
             key,
@@ -134,6 +138,7 @@ class Overlay:
         self._membership.begin(self.addresses)
         if not self._client:
             self._jobs.start(self._reachability.run())
+            self._jobs.start(watch(self._boot_clock or seconds_since_boot, self._membership.wake_up))
         return self
 
     async def __aexit__(
