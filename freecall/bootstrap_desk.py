@@ -16,7 +16,7 @@ from overlay.protocol.bootstrap_list import (
 )
 from overlay.protocol.bootstrap_merge import merge
 from overlay.protocol.endpoint import Endpoint
-from overlay.protocol.network import PUBLIC, Network
+from overlay.protocol.network import Network
 from trust.errors import BadKey
 from trust.keyring import Backend, Keyring, open_keyring
 from trust.pins import Pins
@@ -116,14 +116,19 @@ class BootstrapDesk:
         return made.without_strangers_loopback()
 
     def _network(self, name: str | None) -> KnownNetwork:
-        if name is None:
-            (known, *_) = self.lists.chosen(())
-            return known
-        try:
-            return self.lists.chosen([name])[0]
-        except ConfigError:
-            public = next((one for one in self.lists.networks() if not one.network.key), None)
-            return public or KnownNetwork(PUBLIC_NAME, PUBLIC, ())
+        """Return the network to write down. A new name, where none is private, is a new name for the public one."""
+        known = self.lists.networks()
+        is_known = any(name in (one.name, one.network.label, PUBLIC_NAME) for one in known)
+        if name and not is_known and not any(one.network.key for one in known):
+            name = PUBLIC_NAME
+        wanted = (
+            [name] if name else load_config(self._data.path / "config.toml", must_exist=False).node.networks
+        )
+        chosen = self.lists.chosen(wanted)
+        if len(chosen) > 1:
+            names = ", ".join(one.name for one in chosen)
+            raise ConfigError(f"Your node is on several networks: {names}. Name one with --network.")
+        return chosen[0]
 
     def _this_node(self) -> list[Endpoint]:
         """Return where the node of this folder can be reached, if it runs."""

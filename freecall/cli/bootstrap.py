@@ -155,9 +155,13 @@ async def _qr(desk: BootstrapDesk, arguments: argparse.Namespace) -> int:
         _save(arguments.svg, code.svg().encode(), secret=made.is_private)
     elif arguments.word:
         say(code.word)
-    else:
+    elif not arguments.json:
         say(code.terminal(coloured=sys.stdout.isatty()).rstrip("\n"))
         say(code.caption)
+    if arguments.json:
+        held = {"nodes": len(code.made.entries), "of_nodes": code.of_nodes, "bytes": len(code.word)}
+        say(dumps({"name": made.name, "word": code.word, "signed": code.signed, **held}))
+        return 0
     by = "signed" if code.signed else "not signed: anybody could have made it"
     complain(
         f"{len(code.made.entries)} of {code.of_nodes} nodes fit, the best ones; {by}. {len(code.word)} bytes."
@@ -282,6 +286,7 @@ def _arguments() -> argparse.Namespace:
         made.add_argument("source", metavar="SOURCE", nargs="?", help=source)
     for made in (taken, verified, shown):
         made.add_argument("--key", metavar="FILE", type=Path, help="the signer's OpenPGP public key")
+    for made in (taken, verified, shown, code):
         made.add_argument("--json", action="store_true", help="print one JSON object")
     for made in (taken, verified):
         made.add_argument(

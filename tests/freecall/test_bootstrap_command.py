@@ -160,7 +160,8 @@ def test_a_code_holds_300_bytes_at_most(fc: Fc, alice: str, tmp_path: Path) -> N
     word = signed.out.strip()
     assert len(word) <= 300
     assert "valid, by you" in fc("verify", word, data="alice").out
-    assert fc("qr", "--svg", "code.svg", data="alice").status == 0
+    told = fc("qr", "--svg", "code.svg", "--json", data="alice").json
+    assert (told["signed"], told["nodes"], told["of_nodes"]) == (True, 2, 2)
     assert (tmp_path / "code.svg").read_text().startswith("<svg ")
 
 
@@ -176,6 +177,23 @@ def test_a_private_network_is_made_and_joined(fc: Fc, tmp_path: Path) -> None:
     assert len(labels) == 1
     secret = (tmp_path / "clinic.fclist").read_bytes()[14:30].hex()
     assert secret not in told.out + fc("show", "clinic.fclist", "--json").out
+
+
+def test_a_network_is_never_mistaken_for_the_public_one(fc: Fc, tmp_path: Path) -> None:
+    """A name typed wrong, or one that two networks share, must not write down other nodes than meant."""
+    for number in (1, 2):
+        fc("export", "--network", "clinic", "--new-key", *NODES, "-o", f"clinic{number}")
+    fc("import", "clinic1")
+    wrong = fc("export", "--network", "clinc", *NODES)
+    assert (wrong.status, wrong.out) == (2, "")
+    assert "no list for the network clinc here (there is: clinic)" in wrong.err
+    fc("import", "clinic2")
+    both = fc("export", "--network", "clinic", *NODES)
+    assert (both.status, both.out) == (2, "")
+    assert "Two networks are called clinic." in both.err
+    assert "several networks: clinic, clinic" in fc("export", *NODES).err
+    (tmp_path / "bob" / "config.toml").write_text('[node]\nnetworks = ["public"]\n')
+    assert "The network is public" in fc("export", *NODES).err
 
 
 def test_a_list_over_plain_http_must_be_signed_by_somebody_known(fc: Fc, alice: str, tmp_path: Path) -> None:
