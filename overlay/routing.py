@@ -6,10 +6,8 @@ from collections.abc import Iterator
 from kademlia.routing import KBucket, RoutingTable
 
 from .protocol.contact import Contact
-from .protocol.endpoint import prefix
 from .protocol.nodeid import ID_BYTES, NodeId
-
-MAX_PER_PREFIX = 2
+from .protocol.prefix_limit import is_crowded
 
 
 class MeshRoutingTable(RoutingTable):  # type: ignore[misc]
@@ -99,10 +97,5 @@ class MeshRoutingTable(RoutingTable):  # type: ignore[misc]
     @staticmethod
     def _crowded(bucket: KBucket, contact: Contact) -> bool:
         """Tell whether a network has its share of the bucket, those included that wait to take a place."""
-        network = prefix(contact.endpoint.host)
-        if network is None:
-            return False
-        others = [
-            c for c in (*bucket.nodes.values(), *bucket.replacement_nodes.values()) if c.id != contact.id
-        ]
-        return sum(prefix(c.endpoint.host) == network for c in others) >= MAX_PER_PREFIX
+        others = (*bucket.nodes.values(), *bucket.replacement_nodes.values())
+        return is_crowded((c.endpoint.host for c in others if c.id != contact.id), contact.endpoint.host)

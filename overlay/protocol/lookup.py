@@ -7,7 +7,6 @@ longer than its soft time-out is *stalled*: it gives its place to another, but a
 """
 
 from bisect import insort
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -16,10 +15,10 @@ from itertools import islice
 from .contact import Contact
 from .endpoint import prefix
 from .nodeid import NodeId
+from .prefix_limit import Crowd
 
 SURE_TOP = 3
 MOST = 3
-MAX_PER_NETWORK = 2
 MAX_ASKED = 200
 
 
@@ -59,16 +58,13 @@ def within(peers: Iterable[Peer], k: int, radius: int) -> Iterator[Peer]:
     Of one global network (/24, /56) the first two count: who rents many addresses rents them side by side.
     """
     count = 0
-    networks: Counter[bytes] = Counter()
+    crowd = Crowd()
     for peer in peers:
         if count >= MOST * k or (count >= k and peer.distance >= radius):
             return
-        if peer.network is not None:
-            if networks[peer.network] >= MAX_PER_NETWORK:
-                continue
-            networks[peer.network] += 1
-        count += 1
-        yield peer
+        if crowd.lets_in(peer.network):
+            count += 1
+            yield peer
 
 
 def is_sure(candidates: Iterator[Peer]) -> bool:

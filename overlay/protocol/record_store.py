@@ -1,18 +1,20 @@
-"""What a node keeps for others: checked before it is kept; bounded in all, per key, per address, per network."""
+"""What a node keeps for others: checked before it is kept, and bounded by the rules of the files beside this one.
 
-from collections import Counter, OrderedDict
+`record.py` says what is genuine, `sequence.py` what is newer, `quota.py` how much one address may store, and
+`prefix_limit.py` how many claims under one name come from one network.
+"""
+
+from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .endpoint import prefix
 from .errors import StoreCode, StoreRefused, WireError
+from .prefix_limit import is_crowded
+from .quota import MAX_VALUES, Quota
 from .record import MAX_TTL_SECONDS, Kind, check_blob, key_hint, parse_record
+from .sequence import check_supersedes
 
-MAX_VALUES = 10_000
-MAX_PER_HOST = 200
-MAX_PER_PREFIX = 400
 MAX_SLOTS = 16
-MAX_SLOTS_PER_PREFIX = 2
 OWN = ""
 
 
@@ -40,8 +42,7 @@ class RecordStore:
         self._max_values = max_values
         self._values: OrderedDict[tuple[bytes, bytes], Held] = OrderedDict()
         self._by_target: dict[bytes, dict[bytes, Held]] = {}
-        self._per_host: Counter[str] = Counter()
-        self._per_prefix: Counter[bytes] = Counter()
+        self._quota = Quota()
 
     def __len__(self) -> int:
         return len(self._values)
@@ -58,7 +59,7 @@ class RecordStore:
             held.since = now
             self._replace(held, now)
         elif host == OWN and held.host != OWN:
-            self._count(held, -1)
+            self._quota.remove(held.host)
             held.host = OWN
         held.expires = now + held.ttl
 
@@ -97,8 +98,7 @@ class RecordStore:
     def _replace(self, held: Held, now: float) -> None:
         old = self._by_target.get(held.target, {}).get(held.slot)
         if old is not None:
-            if held.seq < old.seq or (held.seq == old.seq and held.raw != old.raw):
-                raise StoreRefused(StoreCode.STALE, "a newer version is held")
+            check_supersedes(held.seq, held.raw, old.seq, old.raw)
             self._drop(old)
             held.since = old.since
         try:
@@ -116,23 +116,18 @@ class RecordStore:
             self.expire(now)
         if len(self._values) >= self._max_values:
             raise StoreRefused(StoreCode.FULL, "the store is full")
-        if self._per_host[held.host] >= MAX_PER_HOST:
-            raise StoreRefused(StoreCode.FULL, "too much from one address")
-        network = prefix(held.host)
+        self._quota.check(held.host)
         slots = self._by_target.get(held.target, {}).values()
         if len(slots) >= MAX_SLOTS:
             raise StoreRefused(StoreCode.FULL, "too many claims under one name")
-        if network is None:
-            return
-        if self._per_prefix[network] >= MAX_PER_PREFIX:
-            raise StoreRefused(StoreCode.FULL, "too much from one network")
-        if sum(h.host != OWN and prefix(h.host) == network for h in slots) >= MAX_SLOTS_PER_PREFIX:
+        if is_crowded((other.host for other in slots if other.host != OWN), held.host):
             raise StoreRefused(StoreCode.FULL, "too many claims under one name from one network")
 
     def _insert(self, held: Held) -> None:
         self._values[held.target, held.slot] = held
         self._by_target.setdefault(held.target, {})[held.slot] = held
-        self._count(held, 1)
+        if held.host != OWN:
+            self._quota.add(held.host)
 
     def _drop(self, held: Held) -> None:
         self._values.pop((held.target, held.slot), None)
@@ -140,19 +135,8 @@ class RecordStore:
         slots.pop(held.slot, None)
         if not slots:
             self._by_target.pop(held.target, None)
-        self._count(held, -1)
-
-    def _count(self, held: Held, by: int) -> None:
-        if held.host == OWN:
-            return
-        self._per_host[held.host] += by
-        if not self._per_host[held.host]:
-            del self._per_host[held.host]
-        network = prefix(held.host)
-        if network is not None:
-            self._per_prefix[network] += by
-            if not self._per_prefix[network]:
-                del self._per_prefix[network]
+        if held.host != OWN:
+            self._quota.remove(held.host)
 
 
 def _checked(target: bytes, kind: int, raw: bytes, host: str) -> Held:

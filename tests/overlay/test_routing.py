@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from overlay.protocol.contact import Contact
 from overlay.protocol.endpoint import Endpoint, prefix
 from overlay.protocol.nodeid import NodeId, distance
-from overlay.routing import MAX_PER_PREFIX, MeshRoutingTable
+from overlay.protocol.prefix_limit import MAX_PER_PREFIX
+from overlay.routing import MeshRoutingTable
 
 K = 4
 ME = Contact(NodeId(bytes(20)), Endpoint("127.0.0.1", 1))

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from overlay.protocol.contact import Contact
 from overlay.protocol.disjoint import PATHS, WIDE, DisjointLookup
 from overlay.protocol.endpoint import Endpoint
-from overlay.protocol.lookup import MAX_ASKED, MAX_PER_NETWORK, MOST, Lookup
+from overlay.protocol.lookup import MAX_ASKED, MOST, Lookup
 from overlay.protocol.nodeid import NodeId, distance
+from overlay.protocol.prefix_limit import MAX_PER_PREFIX
 
 K, ALPHA = 8, 3
 OWN = NodeId(bytes(20))
@@ -231,5 +232,5 @@ def test_of_one_global_network_two_count(disjoint: bool) -> None:
         for peer in lookup.next_queries():
             lookup.responded(peer.id, everybody)
     result = lookup.result()
-    assert sum(c in crowd for c in result) == MAX_PER_NETWORK
-    assert [c for c in result if c in honest] == nearest(target, honest, K - MAX_PER_NETWORK)
+    assert sum(c in crowd for c in result) == MAX_PER_PREFIX
+    assert [c for c in result if c in honest] == nearest(target, honest, K - MAX_PER_PREFIX)

@@ -11,15 +11,10 @@ from overlay.identity import NodeKey
 from overlay.protocol import record_store
 from overlay.protocol.endpoint import prefix
 from overlay.protocol.errors import StoreCode, StoreRefused
+from overlay.protocol.prefix_limit import MAX_PER_PREFIX
+from overlay.protocol.quota import MAX_PER_HOST, MAX_PER_NETWORK
 from overlay.protocol.record import MAX_TTL_SECONDS, Kind, blob_key, key_hint, sign_record
-from overlay.protocol.record_store import (
-    MAX_PER_HOST,
-    MAX_PER_PREFIX,
-    MAX_SLOTS,
-    MAX_SLOTS_PER_PREFIX,
-    OWN,
-    RecordStore,
-)
+from overlay.protocol.record_store import MAX_SLOTS, OWN, RecordStore
 
 KEYS = [NodeKey.from_seed(n.to_bytes(32, "big")) for n in range(MAX_SLOTS + 2)]
 TARGET = b"t" * 20
@@ -127,7 +122,7 @@ def test_one_network_cannot_store_without_end() -> None:
     store = RecordStore()
     for host in range(2):
         put_blobs(store, MAX_PER_HOST, f"45.0.0.{host}", start=1000 * host)
-    assert MAX_PER_PREFIX == 2 * MAX_PER_HOST
+    assert MAX_PER_NETWORK == 2 * MAX_PER_HOST
     assert refusal(store, claim(), "45.0.0.9") is StoreCode.FULL
     store.put(TARGET, Kind.CLAIM, claim(), "45.0.1.9", 0)
 
@@ -142,7 +137,7 @@ def test_one_name_takes_a_bounded_number_of_claims() -> None:
 
 def test_one_network_takes_few_of_the_places_under_a_name() -> None:
     store = RecordStore()
-    for number in range(MAX_SLOTS_PER_PREFIX):
+    for number in range(MAX_PER_PREFIX):
         store.put(TARGET, Kind.CLAIM, claim(KEYS[number]), f"45.0.0.{number}", 0)
     assert refusal(store, claim(KEYS[5]), "45.0.0.77") is StoreCode.FULL
     store.put(TARGET, Kind.CLAIM, claim(KEYS[5]), "45.0.1.77", 0)
@@ -176,7 +171,7 @@ def test_a_value_that_came_back_from_others_becomes_our_own_again() -> None:
     store.put(TARGET, Kind.CLAIM, claim(), HOST, 0)
     store.put(TARGET, Kind.CLAIM, claim(), OWN, 0)
     assert [held.host for held in store.held()] == [OWN]
-    assert not store._per_host
+    assert not store._quota._per_host
 
 
 class AnyStores(RuleBasedStateMachine):
@@ -214,8 +209,10 @@ class AnyStores(RuleBasedStateMachine):
     def the_counts_are_right(self) -> None:
         """What is counted per address and network is what is there."""
         foreign = [held for held in self.store.held() if held.host != OWN]
-        assert self.store._per_host.total() == len(foreign) <= 12
-        assert self.store._per_prefix.total() == sum(prefix(held.host) is not None for held in foreign)
+        assert self.store._quota._per_host.total() == len(foreign) <= 12
+        assert self.store._quota._per_network.total() == sum(
+            prefix(held.host) is not None for held in foreign
+        )
         assert sum(len(slots) for slots in self.store._by_target.values()) == len(self.store)
         assert all(self.store._by_target.values())
 
