@@ -108,7 +108,7 @@ class BootstrapDesk:
             return made.without_strangers_loopback()
         known = self._network(name)
         entries = merge(known.lists, [*own, *self.lists.met(known.network)], now=now)
-        if not entries:
+        if not entries and not known.network.key:
             raise FreeCallError(
                 "There is no node to list: this one has met none, and none runs here. Name some with --node HOST:PORT."
             )

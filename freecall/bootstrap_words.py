@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from overlay.protocol.bootstrap_list import BootstrapList, Entry
+from overlay.protocol.bootstrap_list import MAX_DAYS, BootstrapList, Entry
 
 from .bootstrap import Standing, Verdict
 from .narrate import spaced
@@ -86,11 +86,9 @@ def age(made: BootstrapList, now: float) -> str:
 
 def seen(days: int) -> str:
     """Return when a node was there last, counted back from the list's making."""
-    return (
-        "then"
-        if days == 0
-        else f"{days}{' or more' if days == 255 else ''} day{'s' if days != 1 else ''} before"
-    )
+    if days == 0:
+        return "that day"
+    return f"{days}{'+' if days == MAX_DAYS else ''} day{'s' if days != 1 else ''} before"
 
 
 def signed_by(verdict: Verdict) -> str:

@@ -131,8 +131,7 @@ def welcome(ready: dict[str, Any]) -> str:
     lines += [
         "",
         f"  Try it      dial echo@{sip['domain']} on the phone, or type: .venv/bin/fc-call echo@{sip['domain']}",
-        f"  Others      join with: ./scripts/run --bootstrap {ready['mesh'][0] if ready['mesh'] else 'HOST:PORT'}",
-        *network_lines(ready["networks"]),
+        *network_lines(ready),
         f"  State       {ready['data']}",
         "  Ctrl-C stops this node.",
         "",
@@ -140,12 +139,18 @@ def welcome(ready: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def network_lines(networks: list[dict[str, Any]]) -> list[str]:
-    """Return which networks the node takes part in, unless it is the public one alone."""
-    if not any(one["private"] for one in networks):
-        return []
-    names = ", ".join(f"{one['name']} ({'private' if one['private'] else 'public'})" for one in networks)
-    return [f"  Network     {names}"]
+def network_lines(ready: dict[str, Any]) -> list[str]:
+    """Return how others come to us: with the address of this node, or the list of a private network."""
+    if not any(one["private"] for one in ready["networks"]):
+        where = ready["mesh"][0] if ready["mesh"] else "HOST:PORT"
+        return [f"  Others      join with: ./scripts/run --bootstrap {where}"]
+    names = ", ".join(
+        f"{one['name']} ({'private' if one['private'] else 'public'})" for one in ready["networks"]
+    )
+    return [
+        f"  Network     {names}",
+        "  Others      need its list: .venv/bin/fc-bootstrap export, or qr",
+    ]
 
 
 def as_text(evidence: dict[str, Any]) -> str:

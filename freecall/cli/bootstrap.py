@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
@@ -10,7 +11,7 @@ from typing import Any
 
 from freecall.bootstrap import OWN, Standing
 from freecall.bootstrap_desk import BootstrapDesk
-from freecall.bootstrap_qr import MAX_QR_BYTES, qr_as_it_is
+from freecall.bootstrap_qr import MAX_QR_BYTES, QrCode, qr_as_it_is
 from freecall.bootstrap_words import described, network_of, nodes, signature, signed_by, table
 from freecall.config import default_data_directory
 from freecall.errors import ConfigError, FreeCallError, reason
@@ -37,9 +38,10 @@ EXAMPLES = """\
 A list is a file, lines to read aloud and type, or a QR code. Examples:
 
   fc-bootstrap export --sign -o nodes.fclist         the nodes that yours knows, signed
-  fc-bootstrap export --network flood --new-key -o flood.fclist    a private network
+  fc-bootstrap export --network flood --new-key -o flood.fclist
+                                                     a private network
   fc-bootstrap qr                                    for a phone's camera
-  fc-bootstrap import flood.fclist                   take part from the next start on
+  fc-bootstrap import flood.fclist                   take part in its network
 
 Exit status: 0 done, 1 the signature cannot be shown to be right, 2 usage, 4 the list is refused.
 """
@@ -56,6 +58,8 @@ def main() -> None:
         give_up(f"The list is refused: {error}.", REFUSED)
     except (FreeCallError, TrustError) as error:
         give_up(str(error), USAGE_ERROR)
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         raise SystemExit(130) from None
 
@@ -163,10 +167,15 @@ async def _qr(desk: BootstrapDesk, arguments: argparse.Namespace) -> int:
         say(dumps({"name": made.name, "word": code.word, "signed": code.signed, **held}))
         return 0
     by = "signed" if code.signed else "not signed: anybody could have made it"
-    complain(
-        f"{len(code.made.entries)} of {code.of_nodes} nodes fit, the best ones; {by}. {len(code.word)} bytes."
-    )
+    complain(f"{_fitted(code)}; {by}. {len(code.word)} bytes.")
     return 0
+
+
+def _fitted(code: QrCode) -> str:
+    count = len(code.made.entries)
+    if not count:
+        return "No node is in it, only the network's key: enough on one LAN"
+    return f"{count} of {code.of_nodes} nodes fit{', the best ones' if count < code.of_nodes else ''}"
 
 
 async def _forget(desk: BootstrapDesk, arguments: argparse.Namespace) -> int:
@@ -257,7 +266,7 @@ def _arguments() -> argparse.Namespace:
         help=f"lifetime (default {LIFETIME_DAYS}; 0: no end)",
     )
     export.add_argument("--sign", action="store_true", help="sign it with your OpenPGP key")
-    taken = add("import", _import, "Take part in a list's network from the node's next start on.")
+    taken = add("import", _import, "Take part in a list's network.")
     signed = add("sign", _sign, "Sign a list with your OpenPGP key.")
     signed.add_argument("-o", "--output", metavar="FILE", help="where to (default: the same file)")
     verified = add("verify", _verify, "Say who signed a list, and whether the signature is right.")

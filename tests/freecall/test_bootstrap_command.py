@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from freecall.bootstrap_desk import BootstrapDesk
 from freecall.cli import bootstrap
 from freecall.config import Config, NodeConfig
 from freecall.identity import open_identity
@@ -265,3 +266,28 @@ def test_a_key_file_tells_whose_a_signature_is(fc: Fc, alice: str, tmp_path: Pat
     assert "by the key in" in fc("verify", "typed", "--key", "alice.pgp").out
     (tmp_path / "alice.pgp").write_bytes(b"no key")
     assert "holds no OpenPGP public key" in fc("verify", "typed", "--key", "alice.pgp").err
+
+
+def test_a_private_network_without_a_known_node_can_be_handed_on(fc: Fc) -> None:
+    """On one LAN its key is all that is needed."""
+    fc("export", "--network", "clinic", "--new-key", "-o", "clinic.fclist")
+    fc("import", "clinic.fclist")
+    word = fc("qr", "--word").out.strip()
+    network = fc("show", "clinic.fclist", "--json").json["network"]
+    assert fc("import", word, "--json", data="ben").json["network"] == network
+
+
+@pytest.mark.parametrize("years", [-56, -10, 10])
+def test_a_wrong_clock_stops_nobody(fc: Fc, alice: str, years: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    fc("export", *NODES, "--network", "flood", "--sign", "-o", "right.fclist", data="alice")
+    wrong = BootstrapDesk.now() + years * 365 * 86_400
+    with monkeypatch.context() as clock:
+        clock.setattr(BootstrapDesk, "now", lambda _: wrong)
+        told = fc("import", "right.fclist")
+        assert told.status == 0
+        assert ("clocks is wrong" in told.out) == (years < 0)
+        assert ("used all the same" in told.out) == (years > 0)
+        assert "192.0.2.1:7350" in fc("show").out
+        fc("export", *NODES, "--network", "late", "--sign", "-o", "wrong.fclist", data="alice")
+    assert fc("import", "wrong.fclist", data="ben").status == 0
+    assert fc("verify", "wrong.fclist", data="ben").status == 0
