@@ -27,7 +27,7 @@ class Plan:
     """How much of everything; times in seconds."""
 
     nodes: int = 300
-    settle: float = 20.0
+    settle: float = 60.0
     window: float = 60.0
     between: float = 0.02
     seed: int = 1

@@ -5,6 +5,7 @@ send into a TUN device, even though all addresses are this machine's; `relay` re
 back. So every system meets the same delays, whatever it is written in, and nothing in it is changed for the test.
 """
 
+import math
 import subprocess
 from functools import lru_cache
 from random import Random
@@ -65,7 +66,6 @@ def place(seed: int, number: int) -> tuple[float, float]:
 
 def one_way_seconds(seed: int, source: int, target: int, dice: Random) -> float:
     """Return how long a datagram takes: a base, the distance, and some jitter; 40 ms in the mean."""
-    (x1, y1), (x2, y2) = place(seed, source), place(seed, target)
-    distance = ((x1 - x2) ** 2 + (y1 - y2) ** 2) ** 0.5
+    distance = math.dist(place(seed, source), place(seed, target))
     share = BASE + (1 - BASE) * distance / MEAN_DISTANCE
     return MEAN_RTT_SECONDS / 2 * share * dice.uniform(1 - JITTER, 1 + JITTER)

@@ -106,7 +106,7 @@ def table(figures: Iterable[Figure], copies: dict[str, dict[str, dict[str, int]]
         ]
         lines += [_row(figure) for figure in rows]
         notes = dict.fromkeys(
-            f"- {figure.name.split(',')[0]}: {figure.note}" for figure in rows if figure.note
+            f"- {figure.name.split(', ')[0]}: {figure.note}" for figure in rows if figure.note
         )
         parts.append("\n".join([*lines, "", *notes] if notes else lines))
     return "\n\n".join(parts)

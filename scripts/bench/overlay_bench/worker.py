@@ -21,6 +21,10 @@ def main() -> None:
     story, system, fields = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
     if story == "cpu":
         report_and_leave(asyncio.run(cpu.run(system, **fields)))
+    if story == "hour":
+        from . import hour  # what it simulates with is not needed by the others
+
+        hour.run(**fields, report=report_and_leave)
     network.build()
     with Wire(fields.get("seed", 1)) as wire:
         if story == "idle":
