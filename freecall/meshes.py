@@ -12,6 +12,7 @@ from overlay.overlays import Overlays, together
 from overlay.protocol.bootstrap_list import ListRefused
 from overlay.protocol.endpoint import Endpoint
 from overlay.shared_sockets import SharedSockets
+from overlay.udp import open_udp_socket
 
 from .bootstrap import KnownKey
 from .bootstrap_lists import BootstrapLists, KnownNetwork
@@ -120,7 +121,7 @@ def open_directory(
                 client=client,
                 on_event=tell,
                 network=one.network,
-                open_socket=shared.of(one.network),
+                open_socket=shared.of(one.network) if len(meshes.networks) > 1 else open_udp_socket,
             )
         )
     return each[0] if len(each) == 1 else Overlays(each)

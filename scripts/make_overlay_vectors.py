@@ -17,6 +17,8 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from overlay.identity import NodeKey  # noqa: E402 - the path comes first
+from overlay.protocol.bootstrap_list import BootstrapList, Entry, SignedList  # noqa: E402
+from overlay.protocol.bootstrap_text import to_lines, to_word  # noqa: E402
 from overlay.protocol.claim import Claim, claim_target, seal  # noqa: E402
 from overlay.protocol.contact import Contact  # noqa: E402
 from overlay.protocol.endpoint import Endpoint  # noqa: E402
@@ -218,11 +220,41 @@ def networks() -> Iterator[dict[str, Any]]:
         yield {"what": "token", "secret": bytes(32), "host": host, "now": now, "token": token}
 
 
+def bootstrap_lists() -> Iterator[dict[str, Any]]:
+    """Lists of nodes in their three forms; the signature, where there is one, is for its place only."""
+    nodes = (Entry(V4, 90, 1), Entry(Endpoint("198.51.100.7", 1), 40, 255), Entry(V6, 7, 0))
+    for name, entries, network, signature in (
+        ("public", nodes, Network(), b""),
+        ("clinic", nodes, Network(bytes(range(16))), b""),
+        (
+            "Überschwemmung 2026",
+            tuple(Entry(entry.endpoint) for entry in nodes),
+            Network(),
+            b"\x01" + bytes(89),
+        ),
+        ("no node yet", (), Network(bytes(32)), b""),
+    ):
+        made = BootstrapList(name, entries, 1_780_000_000, 90, network)
+        signed = SignedList(bytes(made), signature)
+        yield {
+            "name": name,
+            "network_key": network.key,
+            "created": made.created,
+            "lifetime_days": made.lifetime_days,
+            "nodes": entries,
+            "list": bytes(made),
+            "signature": signature,
+            "envelope": bytes(signed),
+            "lines": tuple(to_lines(bytes(signed))),
+            "word": to_word(bytes(signed)),
+        }
+
+
 def main() -> None:
     """Write the files."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     total = 0
-    for make in (identities, messages, records, refused, networks):
+    for make in (identities, messages, records, refused, networks, bootstrap_lists):
         vectors = [{name: plain(value) for name, value in vector.items()} for vector in make()]
         total += len(vectors)
         text = json.dumps(vectors, indent=1, ensure_ascii=False)

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from overlay.identity import NodeKey
+from overlay.protocol.bootstrap_list import SignedList
+from overlay.protocol.bootstrap_text import from_lines, from_word
 from overlay.protocol.claim import unseal
 from overlay.protocol.errors import WireError
 from overlay.protocol.network import Network
@@ -32,7 +34,9 @@ def of(vector: dict[str, Any], *names: str) -> tuple[bytes, ...]:
     return tuple(bytes.fromhex(vector[name]) for name in names)
 
 
-@pytest.mark.parametrize("name", ["identities", "messages", "records", "refused", "networks"])
+@pytest.mark.parametrize(
+    "name", ["identities", "messages", "records", "refused", "networks", "bootstrap_lists"]
+)
 def test_the_files_are_what_the_code_makes(name: str) -> None:
     made = [{key: MAKER["plain"](value) for key, value in vector.items()} for vector in MAKER[name]()]
     assert vectors(name) == json.loads(json.dumps(made))
@@ -79,6 +83,17 @@ def test_a_record_is_read_and_fits_its_target_only(vector: dict[str, Any]) -> No
         assert bool(node_record(record).endpoints) != record.is_withdrawn
     with pytest.raises(WireError):
         parse_record(NodeId(bytes(20)), raw)
+
+
+@pytest.mark.parametrize("vector", vectors("bootstrap_lists"), ids=lambda vector: str(vector["name"]))
+def test_a_bootstrap_list_is_the_same_in_each_form(vector: dict[str, Any]) -> None:
+    whole, body, signature, key = of(vector, "envelope", "list", "signature", "network_key")
+    signed = SignedList.parse(whole)
+    assert (signed.body, signed.signature) == (body, signature)
+    assert from_lines("\n".join(vector["lines"])) == from_word(vector["word"]) == whole
+    made = signed.content
+    assert (made.name, made.network.key, made.created) == (vector["name"], key, vector["created"])
+    assert [MAKER["plain"](entry) for entry in made.entries] == vector["nodes"]
 
 
 @pytest.mark.parametrize("vector", vectors("networks"))
