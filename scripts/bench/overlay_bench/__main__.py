@@ -21,7 +21,7 @@ def main() -> int:
     options = parser.parse_args()
     unknown = set(options.sections) - set(known)
     if unknown:
-        parser.error(f"no section {sorted(unknown)[0]!r}; there are {', '.join(known)}")
+        parser.error(f"no section {min(unknown)!r}; there are {', '.join(known)}")
     wanted = options.sections or [name for name in known if not (options.quick and name == "copies")]
     before = machine()
     for name in wanted:
@@ -31,10 +31,11 @@ def main() -> int:
         report = {
             "machine": {**before, "load_after": after["load"]},
             "quick": options.quick,
-            "copies": bench.copies,
-            "figures": [figure.as_json() for figure in bench.figures],
+            "figures": [
+                {**one.as_json(), "systems": bench.copies.get(one.section, {})} for one in bench.figures
+            ],
         }
-        print(json.dumps(report, indent=1))
+        print(json.dumps(report, indent=1, ensure_ascii=False))
     else:
         print(table(bench.figures, bench.copies))
         loads = f"load {before['load'][0]} before, {after['load'][0]} after"
