@@ -43,6 +43,16 @@ class Overlays:
         """How many proven contacts are known in all."""
         return sum(overlay.contacts for overlay in self._overlays)
 
+    @property
+    def is_reachable(self) -> bool:
+        """False when nobody on any network can reach this node."""
+        return any(overlay.is_reachable for overlay in self._overlays)
+
+    @property
+    def seen_as(self) -> Endpoint | None:
+        """Where others see this node, by the first network where they agree."""
+        return next((overlay.seen_as for overlay in self._overlays if overlay.seen_as is not None), None)
+
     async def join(self) -> int:
         """Look for other nodes everywhere, see `Overlay.join`; return how many contacts are known in all."""
         return sum(await self._all(lambda overlay: overlay.join()))

@@ -79,6 +79,8 @@ async def test_a_node_on_two_networks_asks_and_tells_both_from_one_port(other: N
         async with several([FLOOD, other], [alice.endpoint, bob.endpoint]) as (key, overlays, each):
             assert await overlays.join() == overlays.contacts == 2
             assert len({overlay.addresses for overlay in each}) == 1
+            assert overlays.is_reachable
+            assert overlays.seen_as in (None, each[0].addresses[0])
             for uri, node in (("sip:alice@mesh", alice), ("sip:bob@mesh", bob)):
                 found = await overlays.resolve(uri, node.key.public_key)
                 assert [claim.node_public_key for claim in found.claims] == [node.key.public_key]
