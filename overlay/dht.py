@@ -101,6 +101,7 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
         self._proving: set[tuple[str, int]] = set()
         self._strikes: dict[NodeId, int] = {}
         self.last_seen: dict[NodeId, float] = {}
+        """The time of the last sign of life of each contact in the table, those unseen longest first."""
 
     @property
     def is_client(self) -> bool:
@@ -216,7 +217,9 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
         answer = await self._ask(contact, request, Nodes, Values)
         return answer if isinstance(answer, Nodes | Values) else None
 
-    async def store(self, contact: Contact, target: NodeId, kind: int, value: bytes) -> Stored | None:
+    async def store(
+        self, contact: Contact, target: NodeId, kind: int, value: bytes, age: int = 0
+    ) -> Stored | None:
         """Ask a contact to keep a value. Needs its token from an earlier answer: without one, asks for it first."""
         token = self.token(contact)
         if not token:
@@ -225,7 +228,7 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
             if not token:
                 return None
         answer = await self._ask(
-            contact, Store(self.key.node_id, self.is_client, target, token, kind, value), Stored
+            contact, Store(self.key.node_id, self.is_client, target, token, kind, value, age), Stored
         )
         return answer if isinstance(answer, Stored) else None
 
@@ -265,7 +268,11 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
     def _seen(self, contact: Contact) -> None:
         if self.router.find(contact.id) == contact:
             self._strikes.pop(contact.id, None)
-            self.last_seen[contact.id] = asyncio.get_running_loop().time()
+            self._is_there_now(contact)
+
+    def _is_there_now(self, contact: Contact) -> None:
+        self.last_seen.pop(contact.id, None)
+        self.last_seen[contact.id] = asyncio.get_running_loop().time()
 
     def _missed(self, contact: Contact) -> None:
         """Drop a contact from the table when it has missed twice in a row."""
@@ -277,7 +284,7 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
 
     async def check_oldest(self) -> bool:
         """Ask the contact unseen longest whether it is there; it is dropped when it misses twice. True if it is."""
-        oldest = min(self.router, key=lambda contact: self.last_seen.get(contact.id, 0.0), default=None)
+        oldest = next((contact for node_id in self.last_seen if (contact := self.router.find(node_id))), None)
         if oldest is None:
             return False
         for _ in range(STRIKES):
@@ -351,7 +358,7 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
         if known == contact or (known is not None and not self._has_moved(contact)):
             return
         if self.router.add(contact):
-            self.last_seen[contact.id] = asyncio.get_running_loop().time()
+            self._is_there_now(contact)
             if known is None:
                 self.on_contact(contact)
 
