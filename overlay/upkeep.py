@@ -13,6 +13,7 @@ from .publisher import Publisher
 
 logger = logging.getLogger(__name__)
 
+LOOK_AGAIN_SECONDS = (1.0, 4.0)
 EXPLORE_PAUSE_SECONDS = 2.0
 REFRESH_SECONDS = 1800.0
 FORMER_SECONDS = 60.0
@@ -52,7 +53,10 @@ class Upkeep:
         self._peers.save(contact.endpoint for contact in contacts)
 
     async def explore(self) -> None:
-        """Look at every part of the id space once (paper section 2.3, joining), unhurried."""
+        """After joining: look again for those who joined beside us, and at every part of the id space (paper, 2.3)."""
+        for seconds in LOOK_AGAIN_SECONDS:
+            await self._pause(seconds)
+            await self._lookups.nodes(self._protocol.key.node_id)
         for target in self._router.places(self._protocol.dice):
             await self._lookups.nodes(target)
             await self._pause(EXPLORE_PAUSE_SECONDS)

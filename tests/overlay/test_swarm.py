@@ -8,7 +8,7 @@ import pytest
 
 from overlay.errors import Isolated
 
-from .swarm import Node, Swarm, claim_of
+from .swarm import Node, Swarm, claim_of, eventually
 
 SIZE = 50
 
@@ -77,3 +77,12 @@ async def test_a_node_left_alone_says_so_in_time() -> None:
         assert time.monotonic() - started < 5.5
         assert (await last.overlay.resolve(uri(9))).claims
         assert await last.overlay.publish_claim(uri(9), claim_of(last.key)) == 1
+
+
+async def test_two_who_join_at_the_same_moment_through_a_third_meet_soon() -> None:
+    async with Swarm() as swarm:
+        first = await swarm.start()
+        async with asyncio.TaskGroup() as group:
+            for _ in range(2):
+                group.create_task(swarm.start(bootstrap=[first.endpoint]))
+        await eventually(lambda: all(node.overlay.contacts == 2 for node in swarm.nodes), 8)
