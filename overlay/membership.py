@@ -165,8 +165,9 @@ class Membership:
         for number, held in enumerate(self._protocol.store_of_records.held()):
             if number % HAND_OVER_TURN == HAND_OVER_TURN - 1:
                 await asyncio.sleep(0)
-            if self._publisher.hand_over_to(newcomer, held):
-                await self._protocol.store(newcomer, NodeId(held.target), int(held.kind), held.raw)
+            age = held.age(asyncio.get_running_loop().time())
+            if age < held.ttl and self._publisher.hand_over_to(newcomer, held):
+                await self._protocol.store(newcomer, NodeId(held.target), int(held.kind), held.raw, age)
 
     # -- alone ---------------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@
 `prefix_limit.py` how many claims under one name come from one network.
 """
 
+import math
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from .sequence import check_supersedes
 
 MAX_SLOTS = 16
 OWN = ""
+NEVER_KEPT = -math.inf
 
 
 @dataclass
@@ -32,7 +34,11 @@ class Held:
     host: str
     hint: bytes = b""
     since: float = 0.0
-    expires: float = 0.0
+    expires: float = NEVER_KEPT
+
+    def age(self, now: float) -> int:
+        """Return how many seconds ago its owner published it."""
+        return max(0, int(now - self.expires) + self.ttl)
 
 
 class RecordStore:
@@ -47,8 +53,11 @@ class RecordStore:
     def __len__(self) -> int:
         return len(self._values)
 
-    def put(self, target: bytes, kind: int, raw: bytes, host: str, now: float) -> None:
+    def put(self, target: bytes, kind: int, raw: bytes, host: str, now: float, age: int = 0) -> None:
         """Keep a value that came from ``host`` (`OWN`: from this node, without quota).
+
+        ``age``: how many seconds ago its owner published it. So it expires everywhere at once, however often it was
+        handed on; else the records of those who are gone would be handed from newcomer to newcomer for ever.
 
         Raises:
             StoreRefused: malformed or wrongly signed, older than what is held, or over a quota.
@@ -56,12 +65,14 @@ class RecordStore:
         held = self._same(target, raw)
         if held is None:
             held = _checked(target, kind, raw, host)
+            if age >= held.ttl:
+                raise StoreRefused(StoreCode.STALE, "its time is over")
             held.since = now
             self._replace(held, now)
         elif host == OWN and held.host != OWN:
             self._quota.remove(held.host)
             held.host = OWN
-        held.expires = now + held.ttl
+        held.expires = max(held.expires, now + held.ttl - age)
 
     def get(self, target: bytes, now: float, prefer: bytes = b"") -> list[bytes]:
         """Return the live values under a target, those first that have been here longest; withdrawn ones are left out.

@@ -103,7 +103,7 @@ class Responder:
         if not self._tokens.is_valid(request.token, pack_host(source.host), now):
             return StoreCode.BAD_TOKEN
         try:
-            self._store.put(request.target, request.kind, request.value, source.host, now)
+            self._store.put(request.target, request.kind, request.value, source.host, now, request.age)
         except StoreRefused as refused:
             return refused.code
         return StoreCode.STORED

@@ -16,7 +16,7 @@ from .endpoint import Endpoint
 from .errors import StoreCode, WireError
 from .network import MAC_BYTES
 from .nodeid import ID_BYTES, PUBLIC_KEY_BYTES, NodeId
-from .record import HINT_BYTES, MAX_VALUE_BYTES, SIGNATURE_BYTES, Kind, unpack
+from .record import HINT_BYTES, MAX_TTL_SECONDS, MAX_VALUE_BYTES, SIGNATURE_BYTES, Kind, unpack
 from .token import TOKEN_BYTES
 
 VERSION = 1
@@ -83,12 +83,13 @@ class FindValue(Request):
 
 @dataclass(frozen=True)
 class Store(Request):
-    """Keep a value; ``token`` is what you gave this address before."""
+    """Keep a value; ``token`` is what you gave this address before. ``age``: seconds since its owner published it."""
 
     target: NodeId
     token: bytes
     kind: int
     value: bytes
+    age: int = 0
 
 
 @dataclass(frozen=True)
@@ -169,8 +170,8 @@ def encode_request(transaction_id: bytes, request: AnyRequest) -> bytes:
             kind, rest = Type.FIND_NODE, [target, token]
         case FindValue(target=target, token=token, skip=skip, prefer=prefer):
             kind, rest = Type.FIND_VALUE, [target, token, skip, prefer]
-        case Store(target=target, token=token, kind=value_kind, value=value):
-            kind, rest = Type.STORE, [target, token, value_kind, value]
+        case Store(target=target, token=token, kind=value_kind, value=value, age=age):
+            kind, rest = Type.STORE, [target, token, value_kind, value, age]
         case Dial(token=token, endpoint=endpoint):
             kind, rest = Type.DIAL, [token, endpoint.pack() if endpoint else b""]
         case _:
@@ -295,11 +296,15 @@ def _read_find_value(values: list[Any]) -> FindValue:
 
 
 def _read_store(values: list[Any]) -> Store:
-    sender, client, (target, token, kind, value) = _asker(values, 7)
+    sender, client, (target, token, kind, value, age) = _asker(values, 8)
     if type(value) is not bytes or not 0 < len(value) <= MAX_VALUE_BYTES:
         raise WireError("value size")
-    token = _bytes(token, TOKEN_BYTES)
-    return Store(sender, client, NodeId(_bytes(target, ID_BYTES)), token, _number(kind, max(Kind)), value)
+    target, token, kind = (
+        NodeId(_bytes(target, ID_BYTES)),
+        _bytes(token, TOKEN_BYTES),
+        _number(kind, max(Kind)),
+    )
+    return Store(sender, client, target, token, kind, value, _number(age, MAX_TTL_SECONDS))
 
 
 def _read_dial(values: list[Any]) -> Dial:

@@ -52,6 +52,27 @@ def test_a_value_is_given_until_its_time_is_over() -> None:
     assert len(store) == 0
 
 
+def test_a_value_that_is_handed_on_dies_of_old_age() -> None:
+    first, second, third = RecordStore(), RecordStore(), RecordStore()
+    first.put(TARGET, Kind.CLAIM, claim(ttl=60), HOST, 100)
+    (held,) = first.held()
+    assert held.age(100) == 0
+    assert held.age(129.5) == 30
+    second.put(TARGET, Kind.CLAIM, held.raw, HOST, 1000, held.age(130))
+    assert second.get(TARGET, 1029) == [claim(ttl=60)]
+    assert second.get(TARGET, 1030) == []
+    with pytest.raises(StoreRefused) as caught:
+        third.put(TARGET, Kind.CLAIM, held.raw, HOST, 1000, 60)
+    assert caught.value.code is StoreCode.STALE
+
+
+def test_an_old_copy_does_not_shorten_the_life_of_a_fresh_one() -> None:
+    store = RecordStore()
+    store.put(TARGET, Kind.CLAIM, claim(ttl=60), HOST, 100)
+    store.put(TARGET, Kind.CLAIM, claim(ttl=60), HOST, 100, 50)
+    assert store.get(TARGET, 159) == [claim(ttl=60)]
+
+
 def test_expired_values_make_room_without_being_asked_for() -> None:
     store = RecordStore()
     put_blobs(store, 5, HOST)
