@@ -40,9 +40,11 @@ class Upkeep:
         self._jobs = jobs
         self._peers = peers
         self._pace = Pace()
+        self._remembered = 0.0
 
     def begin(self) -> None:
         """Start the jobs."""
+        self._remembered = asyncio.get_running_loop().time()
         for job in (self._check_contacts(), self._refresh(), self._try_former(), self._republish()):
             self._jobs.start(job)
 
@@ -50,7 +52,9 @@ class Upkeep:
         """Write down who is there, those heard last first."""
         seen = self._protocol.last_seen
         contacts = sorted(self._router, key=lambda c: -seen.get(c.id, 0.0))
-        self._peers.save(contact.endpoint for contact in contacts)
+        now = asyncio.get_running_loop().time()
+        self._peers.save((contact.endpoint for contact in contacts), now - self._remembered)
+        self._remembered = now
 
     async def explore(self) -> None:
         """After joining: look again for those who joined beside us, and at every part of the id space (paper, 2.3)."""

@@ -36,6 +36,28 @@ def test_only_changes_are_written() -> None:
     assert len(store.saved) == 1
 
 
+def test_who_has_not_been_seen_for_how_many_hours_is_remembered_over_restarts() -> None:
+    store = MemoryStore()
+    peers = RememberedPeers(store)
+    peers.save([A, B])
+    peers.save([B], elapsed=1.5 * 3600)
+    assert peers.hours_unseen() == {B: 0, A: 1}
+    again = RememberedPeers(store)
+    again.save([], elapsed=3 * 3600)
+    assert again.hours_unseen() == {B: 3, A: 4}
+    assert RememberedPeers(store).load() == [B, A]
+
+
+def test_a_minute_more_is_no_reason_to_write() -> None:
+    store = MemoryStore()
+    peers = RememberedPeers(store)
+    peers.save([A, B])
+    for _ in range(30):
+        peers.save([B, A], elapsed=60)
+        peers.save([A], elapsed=60)
+    assert len(store.saved) == 1
+
+
 def test_there_are_200_at_most() -> None:
     store = MemoryStore()
     RememberedPeers(store).save(Endpoint("127.0.0.1", 1 + n) for n in range(2 * MAX_PEERS))
