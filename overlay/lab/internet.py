@@ -85,7 +85,7 @@ class Internet:
         self.mean_rtt = mean_rtt
         self.loss = loss
         self.largest = 0
-        self.carried = 0
+        self.total = Traffic()
         self.lazily: Callable[[Address], Socket | None] = lambda _address: None
         self._dice = dice
         self._sockets: dict[Address, Socket] = {}
@@ -152,10 +152,11 @@ class Internet:
         """Take a datagram on its way."""
         loop = asyncio.get_running_loop()
         size = len(data)
-        sender.traffic.sent_bytes += size + IP_UDP_HEADERS
-        sender.traffic.sent += 1
-        sender.traffic.requests += size > TYPE_AT and data[TYPE_AT] % 2 == 0
-        self.carried += 1
+        is_request = size > TYPE_AT and data[TYPE_AT] % 2 == 0
+        for traffic in (sender.traffic, self.total):
+            traffic.sent_bytes += size + IP_UDP_HEADERS
+            traffic.sent += 1
+            traffic.requests += is_request
         self.largest = max(self.largest, size)
         source = sender.address
         if sender.nat is not None:

@@ -1,7 +1,7 @@
 """One node of a simulated mesh, and what the laboratory may see of it that its owner may not."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from overlay.dht import MeshProtocol
@@ -11,15 +11,22 @@ from overlay.jobs import Jobs
 from overlay.overlay import Overlay
 from overlay.protocol.contact import Contact
 from overlay.protocol.endpoint import Endpoint
+from overlay.protocol.responder import Responder
 from overlay.udp import OpenSocket
 
 from .dice import dice
-from .internet import Internet, Socket
+from .internet import Internet, Socket, Traffic
 from .nat import Nat
 
 PORT = 7350
 FIRST_BLOCK = 45
 HOSTS_PER_PREFIX_STEP = 7
+
+
+def neighbour_host(host: str) -> str:
+    """Return the address beside another, in the same /24."""
+    network, _, last = host.rpartition(".")
+    return f"{network}.{int(last) + 1}"
 
 
 def public_host(number: int, per_prefix: int) -> str:
@@ -41,6 +48,8 @@ class LabNode:
     alive: bool = True
     hostile: bool = False
     has_acted: bool = False
+    responder: Responder | None = None
+    """What answers for it in place of its own, for a hostile node."""
     born: float = 0.0
     overlay: Overlay | None = None
     socket: Socket | None = None
@@ -89,7 +98,13 @@ class LabNode:
             dice=dice(int.from_bytes(self.seed, "big")),
             k=k,
         )
+        self.adopt_responder()
         return self.overlay
+
+    def adopt_responder(self) -> None:
+        """Let its hostile responder answer, if it has one and runs."""
+        if self.responder is not None and self.overlay is not None:
+            self.protocol._responder = self.responder  # noqa: SLF001 - the laboratory turns it
 
     def attach(self, internet: Internet) -> Socket:
         """Put it on the Internet without running it: it answers, and does nothing by itself."""
@@ -112,3 +127,12 @@ class LabNode:
     def holds(self, target: bytes, now: float) -> bool:
         """Tell whether it has a live value under ``target``."""
         return bool(self.overlay and self.protocol.store_of_records.get(target, now))
+
+    def traffic(self) -> Traffic:
+        """Return what it sent and received so far."""
+        return replace(self.socket.traffic) if self.socket is not None else Traffic()
+
+    @property
+    def group(self) -> int:
+        """Its side of a partition."""
+        return self.socket.group if self.socket is not None else 0

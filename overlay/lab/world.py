@@ -1,7 +1,7 @@
 """A mesh of simulated nodes: built by joining, one after the other, or settled all at once; killed, parted, healed."""
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -19,7 +19,7 @@ from .census import Census
 from .dice import dice
 from .internet import Internet, Socket
 from .nat import Address, Nat, NatKind
-from .node import PORT, LabNode, public_host
+from .node import PORT, LabNode, neighbour_host, public_host
 
 DELEGATION_BYTES = 200
 JOINS_PER_SECOND = 10.0
@@ -49,6 +49,9 @@ class Name:
     uri: str
     owner: LabNode
     version: int = 1
+    is_published: bool = False
+    placed: tuple[int, ...] = ()
+    """In a settled mesh: the numbers of the nodes that were given it."""
 
     @property
     def target(self) -> NodeId:
@@ -70,8 +73,9 @@ class World:
         self.internet = Internet(dice(f"internet {seed}"), mean_rtt=mesh.mean_rtt_ms / 1000, loss=mesh.loss)
         self.nodes: list[LabNode] = []
         self.names: list[Name] = []
-        self._seed = seed
+        self.seed = seed
         self._group = asyncio.TaskGroup()
+        self._made = 0
         self._census: Census | None = None
         self._by_host: dict[str, LabNode] = {}
         self._given: dict[int, list[tuple[Name, bytes]]] = {}
@@ -103,10 +107,11 @@ class World:
 
     # -- making nodes --------------------------------------------------------------------------------------------
 
-    def add(self, seed: bytes | None = None) -> LabNode:
-        """Make a member, with a key and an address of its own; it does nothing yet."""
-        number = len(self.nodes)
-        host = public_host(number, self.mesh.per_prefix)
+    def add(self, seed: bytes | None = None, beside: LabNode | None = None) -> LabNode:
+        """Make a member, with a key and an address of its own, or one ``beside`` another's; it does nothing yet."""
+        number = self._made
+        self._made += 1
+        host = neighbour_host(beside.host) if beside else public_host(number, self.mesh.per_prefix)
         node = LabNode(number, seed or self.dice.randbytes(32), host, born=self.now)
         kind = self._nat_kind()
         if kind is not None:
@@ -123,11 +128,14 @@ class World:
         weights = [*self.mesh.nat.values(), 1.0 - sum(self.mesh.nat.values())]
         return self.dice.choices(kinds, weights)[0]
 
-    async def join(self, count: int) -> list[LabNode]:
+    async def join(
+        self, count: int, on_progress: Callable[[float], None] = lambda _share: None
+    ) -> list[LabNode]:
         """Let ``count`` new nodes join, ten each second, by the first three; return when all have."""
         made = []
-        for _ in range(count):
+        for number in range(count):
             made.append(self.start(self.add()))
+            on_progress(number / count)
             await asyncio.sleep(self.dice.expovariate(JOINS_PER_SECOND))
         for node in made:
             await node.up.wait()
@@ -149,15 +157,30 @@ class World:
         node.alive = False
         node.down.set()
 
+    def bury(self, node: LabNode) -> None:
+        """Forget a node that is gone for good, and what it published."""
+        self.nodes.remove(node)
+        self._by_host.pop(node.host, None)
+        self.names = [name for name in self.names if name.owner is not node]
+
     # -- a settled mesh ------------------------------------------------------------------------------------------
+
+    @property
+    def is_settled(self) -> bool:
+        """Tell whether it was built by `settle`."""
+        return self._census is not None
 
     def settle(self) -> None:
         """Make a mesh at once in which each node knows whom it would know after a long life. Nodes do no upkeep."""
         for _ in range(self.mesh.nodes):
             self.add().up.set()
-        ids = [node.key.node_id for node in self.nodes]
-        self._census = Census(ids, self._contact, k=self.mesh.k, seed=self._seed)
         self.internet.lazily = self._reached
+        self.know_each_other()
+
+    def know_each_other(self) -> None:
+        """Let all that were added be known to all that have not been reached by anybody yet."""
+        ids = [node.key.node_id for node in self.nodes]
+        self._census = Census(ids, self._contact, k=self.mesh.k, seed=self.seed)
 
     def _contact(self, number: int) -> Contact:
         return self.nodes[number].contact
@@ -221,27 +244,21 @@ class World:
         payload = seal(name.uri, name.claim(), name.version)
         record = sign_record(Kind.CLAIM, target, key.public_key, name.version, TTL_SECONDS, payload, key.sign)
         near = self._census.holders(int.from_bytes(target, "big"), name.owner.contact.long_id)
-        for number in dict.fromkeys([name.owner.number, *near]):
-            node = self.nodes[number]
-            if node.hostile:
-                continue
+        name.placed = tuple(
+            number for number in dict.fromkeys([name.owner.number, *near]) if not self.nodes[number].hostile
+        )
+        name.is_published = True
+        for node in [self.nodes[number] for number in name.placed]:
             if node.overlay is None:
-                self._given.setdefault(number, []).append((name, record.raw))
+                self._given.setdefault(node.number, []).append((name, record.raw))
             else:
                 self._put(node, name, record.raw)
 
     def copies(self, name: Name) -> int:
         """Count the honest living nodes that hold a name, its owner not counted."""
-        target, now = name.target, self.now
-        count = 0
-        for node in self.nodes:
-            if node is name.owner or not node.alive or node.hostile:
-                continue
-            if node.overlay is None:
-                count += any(given is name for given, _ in self._given.get(node.number, ()))
-            else:
-                count += node.holds(target, now)
-        return count
+        nodes = self.nodes if self._census is None else [self.nodes[number] for number in name.placed]
+        others = [node for node in nodes if node.alive and not node.hostile and node is not name.owner]
+        return sum(node.overlay is None or node.holds(name.target, self.now) for node in others)
 
     # -- events --------------------------------------------------------------------------------------------------
 
@@ -250,6 +267,14 @@ class World:
         for node in nodes:
             node.silence()
             node.leaving.set()
+
+    def replace(self, node: LabNode, *, polite: bool) -> LabNode:
+        """Let a node go, with or without a goodbye, and another one come."""
+        if not polite:
+            node.silence()
+        node.leaving.set()
+        self.bury(node)
+        return self.start(self.add())
 
     def part(self, groups: int) -> None:
         """Part the mesh in so many groups of nearly equal size, between which nothing passes."""
