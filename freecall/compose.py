@@ -12,6 +12,7 @@ from overlay.protocol.endpoint import Endpoint
 from sipgate.gateway import Gateway
 from sipgate.limits import Limits
 from sipgate.ports import LocalUser, Service
+from trust.openpgp import RELEASED
 from trust.pins import Pins
 
 from . import __version__
@@ -41,8 +42,21 @@ LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared wit
 
 
 def wall_clock() -> float:
-    """Return Unix time: for delegations, pins and events. Everything that waits uses the loop's clock."""
-    return time.time()  # noqa: TID251 - the composition root passes it on
+    """Return Unix time: for delegations, pins and events. Everything that waits uses the loop's clock.
+
+    Never before this program was made: what a node signs in 1970 would have expired for all others.
+    """
+    return max(time.time(), RELEASED)  # noqa: TID251 - the composition root passes it on
+
+
+def clock_problems(now: float) -> tuple[str, ...]:
+    """Return what to tell the user of a machine whose clock says ``now`` (Unix seconds)."""
+    if now >= RELEASED:
+        return ()
+    year = time.gmtime(now).tm_year
+    return (
+        f"The clock of this computer says {year}: set it. Calls work, but dates of keys cannot be judged.",
+    )
 
 
 @dataclass(frozen=True)
@@ -116,7 +130,7 @@ async def open_node(config: Config, data: DataDirectory, log: EventLog) -> Async
         control = await stack.enter_async_context(serve(node, data.path))
         node.ready = {**_ready(identity, ports, data, str(control)), "networks": meshes.described()}
         log.emit("ready", **node.ready)
-        for problem in (*problems, *meshes.warnings):
+        for problem in (*problems, *meshes.warnings, *clock_problems(time.time())):  # noqa: TID251 - as above
             log.emit("warning", text=problem)
         announcer = Announcer(identity, overlay, ports.mesh_endpoints(), log)
         tasks = [

@@ -13,6 +13,7 @@ from pysequoia.packet import KeyFlags, Packet, PacketPile, SignatureType, Tag
 from .errors import BadKey, BadSignature
 from .keyring import KeyInfo
 from .protocol import packets
+from .protocol.undated import signer
 
 MAX_EXPORT_BYTES = 950
 """A public key of this size still fits into one value of the overlay."""
@@ -20,6 +21,9 @@ MAX_EXPORT_BYTES = 950
 FUTURE_SECONDS = 1800
 """How far ahead of ours the clock of whoever signed may be (Sequoia's own tolerance)."""
 
+
+RELEASED = 1_795_392_000
+"""2026-11-23 in Unix seconds. A clock that is before is wrong: this program did not exist then."""
 
 WRONG_CLOCK = "it is dated in the future; one of the two computers' clocks is wrong"
 
@@ -56,10 +60,14 @@ def inspect(key: bytes, now: datetime.datetime) -> KeyInfo:
 def verify(data: bytes, signature: bytes, key: bytes, now: datetime.datetime) -> str:
     """Return the primary fingerprint of ``key`` when it, or a signing subkey of it, signed ``data``.
 
+    On a clock that is surely wrong (a laptop that woke up in 1970) dates are not judged: all others would be refused.
+
     Raises:
         BadKey: the key is malformed, several keys, expired or revoked.
         BadSignature: the signature is not by this key over these bytes.
     """
+    if now.timestamp() < RELEASED:
+        return _verify_undated(data, signature, key)
     certificate, info = _read_key(key, now)
     if info.revoked:
         raise BadKey("its owner has revoked it")
@@ -77,6 +85,13 @@ def verify(data: bytes, signature: bytes, key: bytes, now: datetime.datetime) ->
     if signers != {info.fingerprint}:
         raise BadSignature("it was made by another key")
     return info.fingerprint
+
+
+def _verify_undated(data: bytes, signature: bytes, key: bytes) -> str:
+    fingerprint = signer(data, signature, key)
+    if fingerprint is None:
+        raise BadSignature("it is not by this key over this text, or the key is revoked")
+    return fingerprint
 
 
 def smallest(key: bytes) -> bytes:

@@ -202,3 +202,14 @@ def test_a_text_signature_is_refused_since_it_covers_other_bytes_too(gpg: GpgHom
     key = gpg.make("text")
     with pytest.raises(BadSignature, match="another kind"):
         verify(b"x\n", gpg.sign("text", b"x\n", "--textmode"), key, utc_now())
+
+
+def test_on_a_clock_from_before_this_program_dates_are_not_judged_and_forgeries_are(gpg: GpgHome) -> None:
+    key = gpg.make("alice")
+    signature = gpg.sign("alice", b"x")
+    in_1970 = datetime.datetime.fromtimestamp(86_400, datetime.UTC)
+    assert verify(b"x", signature, key, in_1970) == verify(b"x", signature, key, utc_now())
+    with pytest.raises(BadSignature):
+        verify(b"y", signature, key, in_1970)
+    with pytest.raises(BadSignature):
+        verify(b"x", signature, gpg.make("mallory"), in_1970)
