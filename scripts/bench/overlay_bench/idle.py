@@ -27,8 +27,8 @@ class Plan:
     """How much of everything; times in seconds."""
 
     nodes: int = 300
-    settle: float = 60.0
-    window: float = 60.0
+    settle: float = 90.0
+    window: float = 30.0
     between: float = 0.02
     seed: int = 1
     k: int | None = None

@@ -12,7 +12,7 @@ from random import Random
 from typing import Any
 
 from .relay import Wire
-from .systems import Stages, Swarm, started
+from .systems import NotPublished, Stages, Swarm, started
 
 LOCAL_SECONDS = 0.002
 """An answer as fast as this came from the asker's own store."""
@@ -136,7 +136,10 @@ class _Story:
 
     async def _publish(self, publisher: int, name: int, samples: Samples) -> None:
         began = self._loop.time()
-        await self._swarm.publish(publisher, name)
+        try:
+            await self._swarm.publish(publisher, name)
+        except NotPublished:
+            return
         samples.published.append(self._loop.time() - began)
 
     def _majority(self, copies: dict[int, float], name: int, began: float) -> list[float]:

@@ -5,13 +5,13 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import umsgpack
+import umsgpack  # type: ignore[import-untyped]
 from kademlia.network import Server
 from kademlia.node import Node
 from kademlia.utils import digest
 
 from .network import PORT, address
-from .systems import Stages, Swarm, join_in_waves, text_of, value_of
+from .systems import NotPublished, Stages, Swarm, join_in_waves, text_of, value_of
 
 K = 20
 KIND_BYTES, ID_BYTES = 1, 20
@@ -27,7 +27,10 @@ class Kademlia:
 
     async def publish(self, node: int, name: int) -> None:
         """See `Swarm.publish`: returns when each of the nearest has answered or timed out."""
-        await self._nodes[node].set(text_of(name), value_of(name))
+        try:
+            await self._nodes[node].set(text_of(name), value_of(name))
+        except ValueError:  # it looks for the farthest of no nodes when all that it knew are dead
+            raise NotPublished from None
 
     async def resolve(self, node: int, name: int) -> Stages:
         """See `Swarm.resolve`: there is one answer only."""

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import msgpack
-import opendht
+import opendht  # type: ignore[import-not-found]
 
 from .network import PORT, address
 from .systems import Stages, Swarm, join_in_waves, text_of, value_of

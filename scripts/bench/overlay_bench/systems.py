@@ -14,6 +14,10 @@ Stages = dict[str, float]
 """What happened, and at what time of the loop's clock: ``first`` value, ``complete`` answer."""
 
 
+class NotPublished(Exception):
+    """A system gave up: it could not publish."""
+
+
 class Swarm(Protocol):
     """A system's nodes. Nodes and names are numbers."""
 
@@ -22,7 +26,11 @@ class Swarm(Protocol):
     """On how many nodes it means to store a value."""
 
     async def publish(self, node: int, name: int) -> None:
-        """Publish the name's value; return when the system says that it is published."""
+        """Publish the name's value; return when the system says that it is published.
+
+        Raises:
+            NotPublished: it says that it could not.
+        """
 
     async def resolve(self, node: int, name: int) -> Stages:
         """Look a name up; return the stages that were reached, none when it was not found."""
