@@ -23,7 +23,7 @@ from .protocol.errors import WireError
 from .protocol.network import Network
 from .protocol.nodeid import NodeId, node_id_of
 from .protocol.proof import Proofs
-from .protocol.reachability import Standing
+from .protocol.reachability import REALMS, Standing, realm_of
 from .protocol.record_store import RecordStore
 from .protocol.request_budget import RequestBudget
 from .protocol.responder import Responder
@@ -84,7 +84,7 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
         self.dropped = 0
         self.on_contact: Callable[[Contact], None] = lambda _contact: None
         self.on_lost: Callable[[Contact], None] = lambda _contact: None
-        self.standing = Standing.UNKNOWN
+        self.standings = dict.fromkeys(REALMS, Standing.UNKNOWN)
         self.on_observed: Callable[[Endpoint, Endpoint], None] = lambda _observer, _endpoint: None
         self.on_write: Callable[[Endpoint], None] = lambda _endpoint: None
         self.on_request: Callable[[Endpoint], None] = lambda _source: None
@@ -103,10 +103,9 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
         self.last_seen: dict[NodeId, float] = {}
         """The time of the last sign of life of each contact in the table, those unseen longest first."""
 
-    @property
-    def is_client(self) -> bool:
-        """True when we ask to be in nobody's table: as a mere client, or as long as others may not reach us there."""
-        return self.client or self.standing in (Standing.UNKNOWN, Standing.CLOSED)
+    def is_client_to(self, endpoint: Endpoint) -> bool:
+        """Tell whether we ask to be in nobody's table: a mere client, or others of that realm may not reach us."""
+        return self.client or self.standings[realm_of(endpoint)] in (Standing.UNKNOWN, Standing.CLOSED)
 
     def __getattr__(self, name: str) -> Any:
         """Undo the base class's: a missing attribute is an error, not a remote call."""
@@ -164,7 +163,7 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
             self.dropped += 1
             return
         self.on_request(source)
-        if self.standing is Standing.CLOSED and isinstance(request, Ping):
+        if isinstance(request, Ping) and self.standings[realm_of(source)] is Standing.CLOSED:
             request = replace(request, prove=False)  # who proves its id is taken into a table
         self._send(self._responder.answer(transaction_id, request, source, size, now), source)
         if not request.client:
@@ -205,7 +204,7 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
 
     async def find_node(self, contact: Contact, target: NodeId) -> Nodes | None:
         """Ask a contact for the contacts it knows near ``target``."""
-        request = FindNode(self.key.node_id, self.is_client, target, self.token(contact))
+        request = FindNode(self.key.node_id, self.is_client_to(contact.endpoint), target, self.token(contact))
         answer = await self._ask(contact, request, Nodes)
         return answer if isinstance(answer, Nodes) else None
 
@@ -213,7 +212,8 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
         self, contact: Contact, target: NodeId, skip: int = 0, prefer: bytes = b""
     ) -> Nodes | Values | None:
         """Ask a contact for the values under ``target``; that of the node key with the hint ``prefer`` first."""
-        request = FindValue(self.key.node_id, self.is_client, target, self.token(contact), skip, prefer)
+        client = self.is_client_to(contact.endpoint)
+        request = FindValue(self.key.node_id, client, target, self.token(contact), skip, prefer)
         answer = await self._ask(contact, request, Nodes, Values)
         return answer if isinstance(answer, Nodes | Values) else None
 
@@ -227,14 +227,14 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
             token = self.token(contact)
             if not token:
                 return None
-        answer = await self._ask(
-            contact, Store(self.key.node_id, self.is_client, target, token, kind, value, age), Stored
-        )
+        client = self.is_client_to(contact.endpoint)
+        request = Store(self.key.node_id, client, target, token, kind, value, age)
+        answer = await self._ask(contact, request, Stored)
         return answer if isinstance(answer, Stored) else None
 
     async def ping(self, endpoint: Endpoint) -> Contact | None:
         """Let the node at ``endpoint`` prove its id; a proven one is taken into the table. None without proof."""
-        answer = await self.request(endpoint, Ping(self.key.node_id, self.is_client), Pong)
+        answer = await self.request(endpoint, Ping(self.key.node_id, self.is_client_to(endpoint)), Pong)
         if not isinstance(answer, Pong) or not answer.public_key:
             return None
         contact = Contact(node_id_of(answer.public_key), endpoint)
@@ -258,7 +258,7 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
         else:
             self._seen(contact)
             self.prove_later(contact)
-        return answer
+        return _without_the_near(answer, contact.endpoint) if isinstance(answer, Nodes | Values) else answer
 
     def _is_proven(self, contact: Contact) -> bool:
         return self._proofs.holds(contact, asyncio.get_running_loop().time())
@@ -298,9 +298,8 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
         """Ask whether a contact still answers; who has proved its id lately need not prove it again."""
         if not self._is_proven(contact):
             return await self.ping(contact.endpoint) == contact
-        answer = await self.request(
-            contact.endpoint, Ping(self.key.node_id, self.is_client, prove=False), Pong
-        )
+        ping = Ping(self.key.node_id, self.is_client_to(contact.endpoint), prove=False)
+        answer = await self.request(contact.endpoint, ping, Pong)
         if answer is not None:
             self._seen(contact)
         return answer is not None
@@ -373,6 +372,13 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
 @lru_cache(4096)
 def _endpoint(host: str, port: int) -> Endpoint:
     return Endpoint(host.partition("%")[0], port)
+
+
+def _without_the_near(answer: Nodes | Values, source: Endpoint) -> Nodes | Values:
+    """Leave out contacts on a nearer net than who names them: nobody out there makes us knock at doors in our LAN."""
+    scope = source.scope
+    fit = tuple(contact for contact in answer.contacts if contact.endpoint.scope >= scope)
+    return answer if len(fit) == len(answer.contacts) else replace(answer, contacts=fit)
 
 
 def _is_authentic(pong: Pong, transaction_id: bytes, own_id: NodeId) -> bool:

@@ -22,7 +22,6 @@ from .protocol.claim import Claim, claim_target, seal, unseal
 from .protocol.endpoint import Endpoint
 from .protocol.network import PUBLIC, Network
 from .protocol.nodeid import NodeId, node_id_of
-from .protocol.reachability import Standing
 from .protocol.record import (
     MAX_VALUE_BYTES,
     Kind,
@@ -156,14 +155,13 @@ class Overlay:
     def _own_hosts(self) -> list[str]:
         return [endpoint.host for endpoint in reachable_endpoints(self.addresses)]
 
-    def _reachability_changed(self, standing: Standing, seen_as: Endpoint | None) -> None:
-        is_reachable = standing is not Standing.CLOSED
-        self._on_event(ReachabilityChanged(is_reachable, str(seen_as) if seen_as else ""))
+    def _reachability_changed(self) -> None:
+        self._on_event(ReachabilityChanged(self.is_reachable, str(self.seen_as or "")))
 
     @property
     def is_reachable(self) -> bool:
         """False when others cannot reach this node: it takes part as a client."""
-        return self._protocol.standing is not Standing.CLOSED
+        return self._reachability.is_reachable
 
     @property
     def seen_as(self) -> Endpoint | None:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from .dht import MeshProtocol
 from .jobs import Jobs
 from .protocol.contact import Contact
-from .protocol.endpoint import Endpoint, prefix
-from .protocol.reachability import Reachability, Standing
-from .protocol.request_budget import Bucket
+from .protocol.endpoint import Endpoint, Scope, prefix
+from .protocol.reachability import REALMS, Reachability, Realm, Standing, realm_of
+from .protocol.request_budget import RequestBudget
 from .protocol.wire import Dial, Dialed, Ping, Pong
 
 logger = logging.getLogger(__name__)
@@ -23,13 +23,14 @@ HELPERS = 3
 LEAST_CONTACTS = 20
 WRITTEN_SECONDS = 300.0
 MAX_WRITTEN_TO = 4096
-DIALS_RATE, DIALS_BURST = 1.0, 10.0
+DIALS_EACH, DIALS_TOGETHER = (0.1, 5.0), (1.0, 10.0)
+OWN_HOSTS_SECONDS = 5.0
 
 
 class ReachabilityCheck:
-    """Keeps `MeshProtocol.standing` true to what others can do. ``own_hosts`` tells our interfaces' addresses now.
+    """Keeps `MeshProtocol.standings` true to what others can do. ``own_hosts`` tells our interfaces' addresses now.
 
-    ``on_change`` hears of a new standing and of the endpoint that others see.
+    ``on_change`` is called when others of some realm can reach us now, or cannot any more.
     """
 
     def __init__(
@@ -37,15 +38,16 @@ class ReachabilityCheck:
         protocol: MeshProtocol,
         jobs: Jobs,
         own_hosts: Callable[[], Sequence[str]],
-        on_change: Callable[[Standing, Endpoint | None], None],
+        on_change: Callable[[], None],
     ) -> None:
         self._protocol = protocol
         self._jobs = jobs
-        self._own_hosts = own_hosts
+        self._ask_own_hosts = own_hosts
+        self._own_hosts: tuple[float, Sequence[str]] | None = None
         self._on_change = on_change
-        self._reachability = Reachability()
+        self._judges = {realm: Reachability() for realm in REALMS}
         self._written_to: OrderedDict[str, float] = OrderedDict()
-        self._dials = Bucket(DIALS_BURST, 0.0)
+        self._dials = RequestBudget(DIALS_EACH, DIALS_TOGETHER)
         self._reached = asyncio.Event()
         protocol.on_observed = self._observed
         protocol.on_dial = self._dial
@@ -54,8 +56,18 @@ class ReachabilityCheck:
 
     @property
     def seen_as(self) -> Endpoint | None:
-        """Where others see us."""
-        return self._reachability.seen_as(self._own_hosts())
+        """Where others see us: the widest realm in which they do."""
+        own = self._hosts()
+        return next((seen for judge in self._judges.values() if (seen := judge.seen_as(own))), None)
+
+    @property
+    def is_reachable(self) -> bool:
+        """False when the others that we know of, or those of the wide world among them, cannot reach us."""
+        known = [
+            realm for realm, standing in self._protocol.standings.items() if standing is not Standing.UNKNOWN
+        ]
+        widest = [realm for realm in known if realm.is_global] or known
+        return not widest or any(self._protocol.standings[realm] is not Standing.CLOSED for realm in widest)
 
     async def run(self) -> None:
         """Ask for dial-backs now and then, for ever; soon after the start, and oftener while we are closed."""
@@ -63,17 +75,21 @@ class ReachabilityCheck:
             await asyncio.sleep(seconds * self._protocol.dice.uniform(0.8, 1.2))
             await self._check()
         while True:
-            seconds = CHECK_CLOSED_SECONDS if self._protocol.standing is Standing.CLOSED else CHECK_SECONDS
+            is_closed = Standing.CLOSED in self._protocol.standings.values()
+            seconds = CHECK_CLOSED_SECONDS if is_closed else CHECK_SECONDS
             await asyncio.sleep(seconds * self._protocol.dice.uniform(0.8, 1.2))
             await self._check()
 
     async def _check(self) -> None:
-        seen = self.seen_as
-        if seen is None or prefix(seen.host) is None:
-            return
+        for realm, judge in self._judges.items():
+            seen = judge.seen_as(self._hosts()) if realm.is_global else None
+            if seen is not None:
+                await self._check_realm(realm, judge, seen)
+
+    async def _check_realm(self, realm: Realm, judge: Reachability, seen: Endpoint) -> None:
         self._reached.clear()
         asked = 0
-        for contact in self._helpers(apart_from=seen.host):
+        for contact in self._helpers(seen):
             answer = await self._ask_to_dial(contact, None)
             asked += answer.count if answer is not None else 0
         if (
@@ -83,16 +99,17 @@ class ReachabilityCheck:
                 async with asyncio.timeout(DIAL_BACK_SECONDS):
                     await self._reached.wait()
             except TimeoutError:
-                self._reachability.asked_in_vain()
-        self._judge()
+                judge.asked_in_vain()
+        self._judge(realm)
 
-    def _helpers(self, apart_from: str) -> list[Contact]:
-        """Return some contacts, each from another network."""
+    def _helpers(self, apart_from: Endpoint) -> list[Contact]:
+        """Return some contacts of the same family, each from another network of the world."""
         chosen: dict[bytes, Contact] = {}
         contacts = list(self._protocol.router)
         for contact in self._protocol.dice.sample(contacts, len(contacts)):
             network = prefix(contact.endpoint.host)
-            if network is not None and network != prefix(apart_from):
+            is_fit = network is not None and contact.endpoint.is_v6 == apart_from.is_v6
+            if network is not None and is_fit and network != prefix(apart_from.host):
                 chosen.setdefault(network, contact)
             if len(chosen) == HELPERS:
                 break
@@ -103,23 +120,30 @@ class ReachabilityCheck:
         if not token:
             return None
         key = self._protocol.key
-        request = Dial(key.node_id, self._protocol.is_client, token, endpoint)
+        request = Dial(key.node_id, self._protocol.is_client_to(contact.endpoint), token, endpoint)
         answer = await self._protocol.request(contact.endpoint, request, Dialed)
         return answer if isinstance(answer, Dialed) else None
 
-    def _judge(self) -> None:
-        own = self._own_hosts()
-        standing = self._reachability.standing(own, asyncio.get_running_loop().time())
-        was_closed = self._protocol.standing is Standing.CLOSED
-        self._protocol.standing = standing
-        if was_closed != (standing is Standing.CLOSED):
-            self._on_change(standing, self._reachability.seen_as(own))
+    def _judge(self, realm: Realm) -> None:
+        standing = self._judges[realm].standing(self._hosts(), asyncio.get_running_loop().time())
+        before = self._protocol.standings[realm]
+        self._protocol.standings[realm] = standing
+        if (before is Standing.CLOSED) != (standing is Standing.CLOSED):
+            self._on_change()
+
+    def _hosts(self) -> Sequence[str]:
+        """Return our own addresses; the machine is asked every few seconds at most."""
+        now = asyncio.get_running_loop().time()
+        if self._own_hosts is None or now - self._own_hosts[0] >= OWN_HOSTS_SECONDS:
+            self._own_hosts = now, self._ask_own_hosts()
+        return self._own_hosts[1]
 
     # -- what the protocol reports -------------------------------------------------------------------------------
 
     def _observed(self, observer: Endpoint, endpoint: Endpoint) -> None:
-        if self._reachability.observe(observer.host, endpoint):
-            self._judge()
+        realm = realm_of(observer)
+        if self._judges[realm].observe(observer.host, endpoint):
+            self._judge(realm)
 
     def _write(self, endpoint: Endpoint) -> None:
         self._written_to[endpoint.host] = asyncio.get_running_loop().time()
@@ -130,27 +154,33 @@ class ReachabilityCheck:
     def _requested(self, source: Endpoint) -> None:
         now = asyncio.get_running_loop().time()
         if now - self._written_to.get(source.host, -WRITTEN_SECONDS) >= WRITTEN_SECONDS:
-            self._reachability.reached_by(source.host, now)
+            self._judges[realm_of(source)].reached_by(source.host, now)
             self._reached.set()
 
     # -- helping others ------------------------------------------------------------------------------------------
 
     def _dial(self, endpoint: Endpoint | None, asker: Endpoint) -> int:
-        """Have the asker dialled by others, or dial for somebody; return how many will. Global addresses only.
+        """Have the asker dialled by others, or dial for somebody; return how many will. Addresses of the world only.
 
-        The asker has shown a token, so it is where it says; an endpoint that it names for somebody else is dialled by
-        one small datagram, so many a second in all.
+        The asker has shown a token, so it is where it says. Whom a proven contact names is dialled with one small
+        datagram; so few for each network that asks, and in all, that nobody is flooded nor ports are searched.
         """
-        now = asyncio.get_running_loop().time()
         wanted = endpoint or asker
-        if prefix(wanted.host) is None or not self._dials.take(DIALS_RATE, DIALS_BURST, now):
+        if not asker.scope is wanted.scope is Scope.WORLD or not (
+            endpoint is None or self._is_contact(asker)
+        ):
+            return 0
+        if not self._dials.allows(asker.host, asyncio.get_running_loop().time()):
             return 0
         if endpoint is not None:
             self._jobs.start(self._ping(endpoint))
             return 1
-        helpers = self._helpers(apart_from=asker.host)
+        helpers = self._helpers(asker)
         self._jobs.start(self._pass_on(helpers, asker))
         return len(helpers)
+
+    def _is_contact(self, asker: Endpoint) -> bool:
+        return any(contact.endpoint == asker for contact in self._protocol.router)
 
     async def _ping(self, endpoint: Endpoint) -> None:
         await self._protocol.request(

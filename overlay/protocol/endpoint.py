@@ -2,11 +2,20 @@
 
 import ipaddress
 from dataclasses import dataclass
+from enum import IntEnum
 from functools import lru_cache
 
 from .errors import WireError
 
 V4_BYTES, V6_BYTES = 6, 18
+
+
+class Scope(IntEnum):
+    """How far an address means the same host."""
+
+    MACHINE = 0
+    LAN = 1
+    WORLD = 2
 
 
 @dataclass(frozen=True, order=True)
@@ -62,6 +71,13 @@ class Endpoint:
     def is_loopback(self) -> bool:
         """True for an address that means this machine."""
         return self.host == "::1" or self.host.startswith("127.")
+
+    @property
+    def scope(self) -> Scope:
+        """How far away this address still means the same host."""
+        if self.is_loopback:
+            return Scope.MACHINE
+        return Scope.LAN if prefix(self.host) is None else Scope.WORLD
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if self.is_v6 else f"{self.host}:{self.port}"

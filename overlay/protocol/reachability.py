@@ -5,13 +5,17 @@ A node behind a NAT or a firewall that is in others' tables makes their lookups 
 physical: a request from an address that we have not written to got through. Who is asked to *dial* has others send it.
 
 What one observer says counts little: only an address that two networks agree on is believed.
+
+A laptop at home is reached by its neighbours, and perhaps over IPv6, but not over IPv4: so each *realm* is judged
+apart, and the flag depends on whom we write to.
 """
 
 from collections import OrderedDict
 from collections.abc import Collection
 from enum import Enum, auto
+from typing import NamedTuple
 
-from .endpoint import Endpoint, prefix
+from .endpoint import Endpoint, Scope, pack_host, prefix
 
 MAX_OBSERVERS = 32
 AGREEING = 2
@@ -34,8 +38,24 @@ class Standing(Enum):
     """Behind a NAT or a firewall: we take part as a client."""
 
 
+class Realm(NamedTuple):
+    """Part of the net: one address family, the world or what is nearer."""
+
+    is_v6: bool
+    is_global: bool
+
+
+REALMS = (Realm(False, True), Realm(True, True), Realm(False, False), Realm(True, False))
+"""All there are, the widest first."""
+
+
+def realm_of(endpoint: Endpoint) -> Realm:
+    """Return where an endpoint is."""
+    return Realm(endpoint.is_v6, endpoint.scope is Scope.WORLD)
+
+
 class Reachability:
-    """Judges; ``now`` is in seconds of any steady clock.
+    """Judges one realm; ``now`` is in seconds of any steady clock. Hosts and endpoints of that realm only.
 
     | observed by others | dial-backs | standing |
     | --- | --- | --- |
@@ -54,7 +74,7 @@ class Reachability:
 
     def observe(self, observer: str, endpoint: Endpoint) -> bool:
         """Take in how the node at the host ``observer`` sees us; one voice for each network. True if that is news."""
-        network = prefix(observer) or b""
+        network = _voice(observer)
         if self._observed.get(network) == endpoint:
             return False
         self._observed[network] = endpoint
@@ -65,7 +85,9 @@ class Reachability:
 
     def reached_by(self, host: str, now: float) -> None:
         """Take in that a request came from an address we have not written to."""
-        self._dialers[prefix(host) or b""] = now
+        network = _voice(host)
+        self._dialers[network] = now
+        self._dialers.move_to_end(network)
         self._fruitless = 0
         if len(self._dialers) > MAX_DIALERS:
             self._dialers.popitem(last=False)
@@ -107,3 +129,8 @@ class Reachability:
         if prefix(seen.host) is None:
             return Standing.OPEN
         return Standing.CLOSED if self._fruitless >= FRUITLESS_ROUNDS else Standing.OPEN
+
+
+def _voice(host: str) -> bytes:
+    """Return what has one voice: a network of the world, a host of a LAN."""
+    return prefix(host) or pack_host(host)

@@ -28,10 +28,16 @@ class Bucket:
 
 
 class RequestBudget:
-    """Token buckets (rates per second): one for each global network (/24, /56), one for all together."""
+    """Token buckets (rates per second, bursts): one for each global network (/24, /56), one for all together."""
 
-    def __init__(self) -> None:
-        self._all = Bucket(ALL_BURST, 0.0)
+    def __init__(
+        self,
+        each: tuple[float, float] = (PER_NETWORK_RATE, PER_NETWORK_BURST),
+        together: tuple[float, float] = (ALL_RATE, ALL_BURST),
+    ) -> None:
+        self._each_rate, self._each_burst = each
+        self._all_rate, self._all_burst = together
+        self._all = Bucket(self._all_burst, 0.0)
         self._networks: OrderedDict[bytes, Bucket] = OrderedDict()
 
     def allows(self, host: str, now: float) -> bool:
@@ -40,10 +46,10 @@ class RequestBudget:
         if network is not None:
             bucket = self._networks.get(network)
             if bucket is None:
-                bucket = self._networks[network] = Bucket(PER_NETWORK_BURST, now)
+                bucket = self._networks[network] = Bucket(self._each_burst, now)
                 if len(self._networks) > MAX_NETWORKS:
                     self._networks.popitem(last=False)
             self._networks.move_to_end(network)
-            if not bucket.take(PER_NETWORK_RATE, PER_NETWORK_BURST, now):
+            if not bucket.take(self._each_rate, self._each_burst, now):
                 return False
-        return self._all.take(ALL_RATE, ALL_BURST, now)
+        return self._all.take(self._all_rate, self._all_burst, now)

@@ -109,10 +109,10 @@ class Responder:
         return StoreCode.STORED
 
     def _near(self, request: FindNode | FindValue, source: Endpoint) -> list[Contact]:
-        """Return whom to name: not the asker itself, and who is on our loopback only to who is there too."""
+        """Return whom to name: not the asker itself, nor who is on our machine or LAN to who is farther away."""
         found = self._table.nearest(request.target, MAX_ANSWER_CONTACTS + 1)
-        local = source.is_loopback
-        named = [c for c in found if c.id != request.sender and (local or not c.endpoint.is_loopback)]
+        scope = source.scope
+        named = [c for c in found if c.id != request.sender and c.endpoint.scope >= scope]
         return named[:MAX_ANSWER_CONTACTS]
 
 

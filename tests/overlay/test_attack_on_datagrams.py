@@ -41,7 +41,7 @@ from overlay.protocol.wire import (
     encode_request,
     pong_statement,
 )
-from overlay.reachability import DIALS_BURST, MAX_WRITTEN_TO
+from overlay.reachability import DIALS_EACH, DIALS_TOGETHER, MAX_WRITTEN_TO
 
 from .tap import Tap, tapped
 
@@ -56,7 +56,7 @@ def crowded(seed: int = 1) -> tuple[Overlay, Tap]:
     overlay, tap = tapped(seed)
     dice = random.Random(seed)
     for number in range(300):
-        host = f"2001:db8:{number:x}::1" if number % 2 else f"45.{number // 2}.0.1"
+        host = f"2a00:{number:x}::1" if number % 2 else f"45.{number // 2}.0.1"
         overlay._protocol.router.add(Contact(NodeId(dice.randbytes(20)), Endpoint(host, 7350)))
     for number in range(MAX_SLOTS):
         key = NodeKey.from_seed(number.to_bytes(32, "big"))
@@ -140,19 +140,25 @@ async def token_for(overlay: Overlay, tap: Tap, address: tuple[str, int]) -> byt
 async def test_dial_backs_are_few_and_never_to_private_addresses() -> None:
     """A port scan by proxy: somebody has us ping addresses of their choice."""
     overlay, tap = crowded()
-    token = await token_for(overlay, tap, STRANGER)
     jobs = CountedJobs()
     overlay._reachability._jobs = jobs
-    counts = []
-    for number in range(60):
-        for host in (f"48.0.{number}.1", f"192.168.1.{number}", f"127.0.0.{1 + number}"):
-            request = Dial(ASKER, False, token, Endpoint(host, 22))
-            overlay._protocol.datagram_received(encode_request(ID, request), STRANGER)
-            _, dialed = decode(tap.sent.pop()[0])
-            assert isinstance(dialed, Dialed)
-            counts.append(dialed.count if host.startswith("48.") else -dialed.count)
-            assert host.startswith("48.") or not dialed.count
-    assert sum(counts) == jobs.started <= DIALS_BURST + 1
+    asked = []
+    for address in (STRANGER, ("45.0.0.1", 7350), ("45.1.0.1", 7350), ("45.2.0.1", 7350)):
+        token = await token_for(overlay, tap, address)
+        counts = []
+        for number in range(60):
+            for host in (f"48.0.{number}.1", f"192.168.1.{number}", f"127.0.0.{1 + number}"):
+                request = Dial(ASKER, False, token, Endpoint(host, 22))
+                overlay._protocol.datagram_received(encode_request(ID, request), address)
+                _, dialed = decode(tap.sent.pop()[0])
+                assert isinstance(dialed, Dialed)
+                assert host.startswith("48.") or not dialed.count
+                counts.append(dialed.count)
+        assert sum(counts) <= DIALS_EACH[1] + 1
+        asked.append(sum(counts))
+    assert asked[0] == 0  # no contact of ours
+    assert asked[1] > 0
+    assert sum(asked) == jobs.started <= DIALS_TOGETHER[1] + 1
 
 
 async def test_an_old_pong_proves_nothing() -> None:
@@ -207,7 +213,6 @@ async def test_whatever_comes_from_strangers_no_container_grows_beyond_its_cap()
         reachability._observed(stranger, Endpoint(f"45.{number % 200}.0.1", 1))
         reachability._write(stranger)
         reachability._requested(stranger)
-    judge = reachability._reachability
     sizes_and_caps = [
         (len(protocol._outstanding), MAX_OUTSTANDING),
         (len(protocol._tokens), MAX_HELD),
@@ -220,7 +225,8 @@ async def test_whatever_comes_from_strangers_no_container_grows_beyond_its_cap()
         (len(protocol.store_of_records), MAX_VALUES),
         (len(protocol.router), 0),
         (len(reachability._written_to), MAX_WRITTEN_TO),
-        (len(judge._observed), MAX_OBSERVERS),
-        (len(judge._dialers), MAX_DIALERS),
+        (len(reachability._dials._networks), MAX_NETWORKS),
+        *((len(judge._observed), MAX_OBSERVERS) for judge in reachability._judges.values()),
+        *((len(judge._dialers), MAX_DIALERS) for judge in reachability._judges.values()),
     ]
     assert [size for size, cap in sizes_and_caps if size > cap] == []

@@ -13,7 +13,9 @@ from overlay.lab.virtual_time import run
 from overlay.lab.world import Mesh, Name, World
 from overlay.overlay import Overlay
 from overlay.protocol.claim import Claim
-from overlay.protocol.reachability import Standing
+from overlay.protocol.reachability import Realm, Standing
+
+WORLD = Realm(is_v6=False, is_global=True)
 
 
 def overlay_of(node: LabNode) -> Overlay:
@@ -107,8 +109,8 @@ def test_who_is_behind_a_nat_is_in_nobodys_table_and_finds_others_all_the_same(k
             free = [node for node in nodes if node.nat is None]
             assert behind
             await asyncio.sleep(200)
-            assert all(node.protocol.standing is Standing.CLOSED for node in behind)
-            assert all(node.protocol.standing in (Standing.OPEN, Standing.PROVEN) for node in free)
+            assert all(node.protocol.standings[WORLD] is Standing.CLOSED for node in behind)
+            assert all(node.protocol.standings[WORLD] in (Standing.OPEN, Standing.PROVEN) for node in free)
             hidden = {node.key.node_id for node in behind}
             assert not any(hidden & {contact.id for contact in node.protocol.router} for node in nodes)
             names = [await publish(world, node) for node in (behind[0], free[-1])]
@@ -124,7 +126,7 @@ def test_who_is_behind_a_full_cone_is_proven_by_dial_backs_and_taken_in() -> Non
             nodes = await world.join(40)
             behind = [node for node in nodes if node.nat is not None]
             await asyncio.sleep(600)
-            proven = [node for node in behind if node.protocol.standing is Standing.PROVEN]
+            proven = [node for node in behind if node.protocol.standings[WORLD] is Standing.PROVEN]
             assert len(proven) >= 0.8 * len(behind)
             node = proven[0]
             assert isinstance(node.events[-1], ReachabilityChanged)

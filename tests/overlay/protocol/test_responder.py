@@ -118,6 +118,17 @@ def test_who_is_on_our_loopback_is_named_to_who_is_there_too() -> None:
     assert [c.endpoint.host for c in far.contacts] == ["10.0.0.1"]
 
 
+def test_who_is_on_our_lan_is_named_to_who_is_there_too() -> None:
+    known = [contact(1, "10.0.0.1"), contact(2, "45.0.0.1")]
+    request = FindNode(ASKER, client=False, target=TARGET, token=b"")
+    near = ask(responder(known), request, Endpoint("10.0.0.2", 5))
+    far = ask(responder(known), request, Endpoint("45.0.0.2", 5))
+    assert isinstance(near, Nodes)
+    assert isinstance(far, Nodes)
+    assert len(near.contacts) == 2
+    assert [c.endpoint.host for c in far.contacts] == ["45.0.0.1"]
+
+
 @given(
     st.integers(0, 40),
     st.lists(st.integers(1, 800), max_size=16),
