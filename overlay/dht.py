@@ -308,7 +308,10 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
         """Take a contact out of the table."""
         self._strikes.pop(contact.id, None)
         self.last_seen.pop(contact.id, None)
-        self.router.remove_contact(contact)
+        promoted = self.router.remove(contact)
+        if promoted is not None:  # it waited for a place, perhaps for too long
+            self.last_seen = {promoted.id: 0.0, **self.last_seen}
+            self.check_later(promoted)
         self.on_lost(contact)
 
     def prove_later(self, contact: Contact) -> None:

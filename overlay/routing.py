@@ -77,6 +77,14 @@ class MeshRoutingTable(RoutingTable):  # type: ignore[misc]
                 return False
             self.split_bucket(self.buckets.index(bucket))
 
+    def remove(self, contact: Contact) -> Contact | None:
+        """Take a contact out; return the replacement that has its place now, if one waited (paper section 4.1)."""
+        bucket = self.buckets[self.get_bucket_for(contact)]
+        before = set(bucket.nodes)
+        bucket.remove_node(contact)
+        promoted = bucket.nodes.keys() - before
+        return bucket.nodes[promoted.pop()] if promoted else None
+
     def add_contact(self, node: Contact) -> None:
         """Take a contact in (the base class's name for it; without its ping into the blue)."""
         self.add(node)

@@ -183,6 +183,27 @@ async def test_a_contact_that_misses_twice_leaves_the_table(monkeypatch: pytest.
         assert alice.overlay.contacts == 0
 
 
+async def test_who_takes_the_place_of_a_lost_contact_is_checked_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("overlay.outstanding.HARD", 0.05)
+    async with Swarm() as swarm, stranger() as silent:
+        protocol = protocol_of(await swarm.start(k=1))
+        half = 0x80 if protocol.key.node_id[0] < 0x80 else 0
+        far = [
+            Contact(NodeId(bytes([half | 0x7C, number]) + bytes(18)), silent.endpoint) for number in range(9)
+        ]
+        waiting = [contact for contact in far if not protocol.router.add(contact)]
+        assert waiting
+        for contact in protocol.router:
+            protocol.last_seen[contact.id] = 1.0
+        lost = next(iter(protocol.router))
+        protocol.drop(lost)
+        promoted = next(iter(protocol.last_seen))
+        assert promoted in {contact.id for contact in waiting}
+        await eventually(lambda: promoted not in protocol.router)
+
+
 async def test_requests_without_end_end_in_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("overlay.outstanding.HARD", 0.2)
     async with Swarm() as swarm, stranger() as silent:

@@ -89,9 +89,13 @@ def test_a_full_bucket_keeps_the_old_ones_and_remembers_a_replacement() -> None:
     taken = [each for each in far if one.add(each)]
     waiting = [each for each in far if each not in taken]
     assert waiting
-    one.remove_contact(taken[0])
+    promoted = one.remove(taken[0])
     assert taken[0].id not in one
-    assert any(each.id in one for each in waiting)
+    assert promoted in waiting
+    assert promoted in list(one)
+    alone = table()
+    alone.add(taken[0])
+    assert alone.remove(taken[0]) is None
 
 
 def test_one_global_network_gets_few_places_in_a_bucket() -> None:
@@ -111,7 +115,7 @@ def test_a_removed_contact_is_not_replaced_by_more_of_one_network_than_allowed()
         one.add(contact(b"\xff" * 18 + bytes([1, number]), f"45.9.9.{number}"))
     for each in list(one):
         if not each.endpoint.host.startswith("45.9.9."):
-            one.remove_contact(each)
+            one.remove(each)
     assert 0 < len(one) <= MAX_PER_PREFIX
 
 
