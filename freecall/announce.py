@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from overlay.addresses import reachable_endpoints
 from overlay.errors import OverlayError
 from overlay.protocol.claim import Claim
-from overlay.protocol.endpoint import Endpoint
+from overlay.protocol.endpoint import Endpoint, Scope
 
 from .events import EventLog
 from .identity import Identity
@@ -30,7 +30,7 @@ class Announcer:
         """Publish at once, join, publish to those found, then watch the machine's addresses until cancelled."""
         addresses = self.addresses()
         if not await self._overlay.join():
-            self._log.emit("isolated")
+            self._log.emit("isolated", reason="alone")
         claim = await self._claim()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._overlay.publish_node(addresses))
@@ -44,8 +44,11 @@ class Announcer:
                 await self._overlay.publish_node(addresses)
 
     def addresses(self) -> tuple[Endpoint, ...]:
-        """Return where others can reach this node now."""
-        return tuple(reachable_endpoints(self._listening))
+        """Return where others can reach this node now: where the world sees us if it can, and the machine's own."""
+        own, seen_as = reachable_endpoints(self._listening), self._overlay.seen_as
+        if seen_as is None or seen_as.scope is not Scope.WORLD or not self._overlay.is_reachable:
+            return tuple(own)
+        return tuple(dict.fromkeys([seen_as, *own]))
 
     async def _claim(self) -> Claim:
         return Claim(

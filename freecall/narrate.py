@@ -49,8 +49,16 @@ class Narrator:
     def _joined(self, f: dict[str, Any]) -> str:
         return f"On the mesh: {f['contacts']} node{'s' if f['contacts'] != 1 else ''} known."
 
-    def _isolated(self, _f: dict[str, Any]) -> str:
+    def _isolated(self, f: dict[str, Any]) -> str:
+        if f["reason"] == "not found":
+            return "Cut off: other nodes answer, but do not find this one, so nobody can call you. Joining again."
         return "Alone: no other node found yet. Calls to yourself and echo@mesh work."
+
+    def _reachability(self, f: dict[str, Any]) -> str:
+        seen_as = f" They see it at {f['seen_as']}." if f["seen_as"] else ""
+        if f["reachable"]:
+            return f"Other nodes can reach this one.{seen_as}"
+        return f"Other nodes cannot reach this one: a router or firewall is in between.{seen_as}"
 
     def _published(self, f: dict[str, Any]) -> str:
         name = f["uri"].removeprefix("sip:")

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import asdict
 
-from overlay.events import CutOff, Joined, Lonely, OverlayEvent, Republished
+from overlay.events import CutOff, Joined, Lonely, OverlayEvent, ReachabilityChanged, Republished
 from sipgate.events import CallEnded, CallRefused, CallStarted, GatewayEvent
 
 from .events import EventLog
@@ -54,5 +54,9 @@ def tell_overlay_news(log: EventLog, uris: Iterable[str], event: OverlayEvent) -
         case Republished(copies=copies):
             for uri in uris:
                 log.emit("published", uri=uri, copies=copies)
-        case Lonely() | CutOff():
-            log.emit("isolated")
+        case Lonely():
+            log.emit("isolated", reason="alone")
+        case CutOff():
+            log.emit("isolated", reason="not found")
+        case ReachabilityChanged(is_reachable=is_reachable, seen_as=seen_as):
+            log.emit("reachability", reachable=is_reachable, seen_as=seen_as)

@@ -84,3 +84,12 @@ def test_evidence_names_a_conflict_in_capitals() -> None:
     assert "CONFLICT" in text
     assert spaced("CD34" * 10) in text
     assert "Nobody on the mesh" in as_text({**evidence, "claims": [], "conflict": False, "found": False})
+
+
+def test_being_cut_off_is_told_from_being_alone_and_who_cannot_be_reached_learns_why() -> None:
+    alone = told(("isolated", {"reason": "alone"}))
+    cut_off = told(("isolated", {"reason": "not found"}))
+    assert "no other node found yet" in alone
+    assert "nobody can call you" in cut_off
+    assert "cannot reach" in told(("reachability", {"reachable": False, "seen_as": "45.0.0.1:7350"}))
+    assert "45.0.0.1:7350" in told(("reachability", {"reachable": True, "seen_as": "45.0.0.1:7350"}))
