@@ -25,6 +25,6 @@ OWN, OUTSIDE = Endpoint("192.168.1.7", 7350), Endpoint("45.0.0.1", 7350)
 def test_where_the_world_sees_us_is_told_if_it_can_reach_us_there(
     seen_as: Endpoint | None, is_reachable: bool, told: tuple[Endpoint, ...]
 ) -> None:
-    overlay = cast(Any, SimpleNamespace(seen_as=seen_as, is_reachable=is_reachable))
-    announcer = Announcer(cast(Any, None), overlay, [OWN], EventLog(lambda: 0.0))
+    overlay = cast("Any", SimpleNamespace(seen_as=seen_as, is_reachable=is_reachable))
+    announcer = Announcer(cast("Any", None), overlay, [OWN], EventLog(lambda: 0.0))
     assert announcer.addresses() == told
