@@ -1,6 +1,6 @@
 """Draws a run: latency, success and copies over virtual time. Needs matplotlib."""
 
-from collections import defaultdict
+import math
 from pathlib import Path
 
 import matplotlib as mpl
@@ -36,15 +36,16 @@ def draw(report: Report, path: Path) -> None:
 
 
 def _windows(series: Series) -> dict[float, list[tuple[float, bool]]]:
-    """Return the resolves by stretches of time, in minutes."""
-    stretches: dict[float, list[tuple[float, bool]]] = defaultdict(list)
-    if not series.resolves:
-        return stretches
+    """Return the resolves by stretches of time, in minutes; an empty one where nobody asked, to break the line."""
     times = [when for when, _, _ in series.resolves]
+    if not times:
+        return {}
     width = max((max(times) - min(times)) / WINDOWS, 1.0)
-    for when, ms, found in series.resolves:
-        stretches[(when // width + 0.5) * width / 60].append((ms, found))
-    return dict(sorted(stretches.items()))
+    numbers = [int((when - min(times)) / width) for when in times]
+    stretches: dict[int, list[tuple[float, bool]]] = {number: [] for number in range(max(numbers) + 1)}
+    for number, (_, ms, found) in zip(numbers, series.resolves, strict=True):
+        stretches[number].append((ms, found))
+    return {(min(times) + (n + 0.5) * width) / 60: results for n, results in stretches.items()}
 
 
 def _draw_latency(axes: Axes, series: Series) -> None:
@@ -73,9 +74,12 @@ def _draw_latency(axes: Axes, series: Series) -> None:
 def _draw_success(axes: Axes, series: Series) -> None:
     axes.set_ylabel("found, %")
     windows = _windows(series)
-    shares = [100 * sum(found for _, found in results) / len(results) for results in windows.values()]
+    shares = [
+        100 * sum(found for _, found in results) / len(results) if results else math.nan
+        for results in windows.values()
+    ]
     axes.plot(list(windows), shares, color="tab:green")
-    axes.set_ylim(min([90.0, *shares]) - 1, 101)
+    axes.set_ylim(min([90.0, *(share for share in shares if not math.isnan(share))]) - 1, 101)
 
 
 def _draw_copies(axes: Axes, series: Series) -> None:

@@ -9,7 +9,7 @@ from .node import LabNode
 from .run import Found, Run
 from .world import Name
 
-MAX_PICKS = 1000
+MAX_PICKS = 100
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Resolve:
     """Living nodes look names up, one each ``every_ms``: ``times`` in all.
 
     ``known``: they have talked to the owner before, and name its key. ``owners``: ``any``, or of the ``alive`` only.
-    ``across``: the asker is on the other side of a partition, past or present.
+    ``across``: the asker is on the other side of a partition, past or present. Who asks does not hold the name itself.
     """
 
     times: int = 1000
@@ -112,7 +112,8 @@ class Resolve:
         for _ in range(MAX_PICKS if names else 0):
             name, asker = lab.dice.choice(names), lab.dice.choice(nodes)
             is_there = name.is_published and (self.owners == "any" or name.owner.alive)
-            can_ask = asker.alive and not asker.hostile and asker.up.is_set() and asker is not name.owner
+            can_ask = asker.alive and not asker.hostile and asker.up.is_set()
+            can_ask = can_ask and not lab.world.has(asker, name)
             if is_there and can_ask and (not self.across or asker.group != name.owner.group):
                 return name, asker
         return None

@@ -36,17 +36,30 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._jumping = _JumpingSelector()
         super().__init__(self._jumping)
         self._clock_resolution = CLOCK_RESOLUTION
+        self.failure: BaseException | None = None
 
     def time(self) -> float:
         """Return the virtual time."""
         return self._jumping.now
 
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """End the run at the first exception of a callback: an experiment does not go on with a broken node."""
+        if self.failure is None:
+            self.failure = context.get("exception") or RuntimeError(context["message"])
+            self.stop()
+
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run ``main`` in virtual time and return its result.
+    """Run ``main`` in virtual time and return its result. What a callback raises ends it, and is raised.
 
     Raises:
         Deadlock: it waits for ever.
     """
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        return runner.run(main)
+    loop = VirtualLoop()
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        try:
+            return runner.run(main)
+        except RuntimeError:
+            if loop.failure is not None:
+                raise loop.failure from None
+            raise

@@ -42,7 +42,7 @@ class Mesh:
     nat: dict[NatKind, float] = field(default_factory=dict)
 
 
-@dataclass
+@dataclass(eq=False)
 class Name:
     """A name on the mesh: who published it, and which version is the newest."""
 
@@ -53,10 +53,9 @@ class Name:
     placed: tuple[int, ...] = ()
     """In a settled mesh: the numbers of the nodes that were given it."""
 
-    @property
-    def target(self) -> NodeId:
+    def __post_init__(self) -> None:
+        self.target: NodeId = claim_target(self.uri)
         """Where its claims lie."""
-        return claim_target(self.uri)
 
     def claim(self) -> Claim:
         """Return the claim of the newest version."""
@@ -254,11 +253,17 @@ class World:
             else:
                 self._put(node, name, record.raw)
 
+    def has(self, node: LabNode, name: Name) -> bool:
+        """Tell whether a node holds a name, its own or for another."""
+        if node.overlay is None:
+            return node.number in name.placed
+        return node is name.owner or node.holds(name.target, self.now)
+
     def copies(self, name: Name) -> int:
         """Count the honest living nodes that hold a name, its owner not counted."""
         nodes = self.nodes if self._census is None else [self.nodes[number] for number in name.placed]
         others = [node for node in nodes if node.alive and not node.hostile and node is not name.owner]
-        return sum(node.overlay is None or node.holds(name.target, self.now) for node in others)
+        return sum(self.has(node, name) for node in others)
 
     # -- events --------------------------------------------------------------------------------------------------
 

@@ -39,3 +39,12 @@ def test_waiting_for_what_never_comes_is_an_error_and_not_an_endless_wait() -> N
 
     with pytest.raises(Deadlock, match="nothing is scheduled"):
         run(forever())
+
+
+def test_what_a_callback_raises_ends_the_run() -> None:
+    async def live() -> None:
+        asyncio.get_running_loop().call_later(1, int, "no number")
+        await asyncio.sleep(10)
+
+    with pytest.raises(ValueError, match="no number"):
+        run(live())

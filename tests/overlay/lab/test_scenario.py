@@ -1,0 +1,71 @@
+"""Scenario files: what they may say, and what is said to who wrote them wrong."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from overlay.lab.nat import NatKind
+from overlay.lab.scenario import ScenarioError, load, names, parse
+from overlay.lab.steps import Resolve
+
+
+def test_every_scenario_of_ours_can_be_read_and_says_what_it_expects() -> None:
+    assert {"40-percent-dead", "large", "churn", "day", "kill-half", "partition", "idle"} <= set(names())
+    for name in names():
+        scenario = load(name)
+        assert scenario.about, name
+        assert any(planned.expected for planned in scenario.steps), name
+
+
+def test_a_file_of_ones_own_is_read_by_its_path(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'title = "Mine"\n[mesh]\nnodes = 7\nnat = { symmetric = 0.5 }\n'
+        '[[step]]\ndo = "resolve"\ntimes = 3\nevery_ms = 5\nexpect = { success = ">= 1" }\n'
+    )
+    scenario = load(str(path))
+    assert (scenario.name, scenario.mesh.nodes, scenario.mesh.nat) == ("mine", 7, {NatKind.SYMMETRIC: 0.5})
+    assert scenario.steps[0].step == Resolve(times=3, every_ms=5.0)
+    assert str(scenario.steps[0].expected[0]) == "success >= 1"
+
+
+def test_a_sweep_is_every_combination_unless_a_size_is_given() -> None:
+    scenario = parse("x", {"sweep": {"nodes": [2, 9], "k": [2, 8]}, "step": [{"do": "heal"}]})
+    assert [(mesh.nodes, mesh.k) for mesh in scenario.meshes()] == [(2, 2), (2, 8), (9, 2), (9, 8)]
+    assert [(mesh.nodes, mesh.k) for mesh in scenario.meshes(5)] == [(5, 2), (5, 8)]
+
+
+HEAL = [{"do": "heal"}]
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        ({}, "nothing happens"),
+        ({"step": HEAL, "nodes": 5}, "'nodes' is not known"),
+        ({"step": [{"do": "explode"}]}, "it can be publish, update, resolve"),
+        ({"step": [{"share": 1}]}, "do = None"),
+        ({"step": [{"do": "kill", "portion": 0.4}]}, "'portion' is not known; it can be bootstrap, share"),
+        ({"step": [{"do": "kill", "share": "half"}]}, "share = 'half', but it is of the type float"),
+        ({"step": [{"do": "resolve", "times": 1.5}]}, "times = 1.5, but it is of the type int"),
+        ({"step": [{"do": "resolve", "times": True}]}, "times = True, but it is of the type int"),
+        ({"step": [{"do": "resolve", "expect": {"p99_ms": "fast"}}]}, "say for example"),
+        ({"step": HEAL, "mesh": {"nodes": 0}}, "at least one node"),
+        ({"step": HEAL, "mesh": {"k": 0}}, "k from 1 to 64"),
+        ({"step": HEAL, "mesh": {"loss": 1.0}}, "loss from 0 to below 1"),
+        ({"step": HEAL, "mesh": {"nat": {"conical": 0.1}}}, "'conical' is not known"),
+    ],
+)
+def test_what_is_wrong_in_a_scenario_is_said(data: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        parse("x", data)
+
+
+def test_a_file_that_is_not_there_or_no_toml_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ScenarioError, match="fc-lab list"):
+        load("chrun")
+    broken = tmp_path / "broken.toml"
+    broken.write_text("title = ")
+    with pytest.raises(ScenarioError, match=r"broken\.toml"):
+        load(str(broken))
