@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import datetime
 import secrets
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, suppress
 from types import MappingProxyType, TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -36,6 +36,8 @@ from .supervision import Supervise, in_the_group
 from .target import mesh_uri, parse_target
 from .tls import server_context
 from .ways import SIP_PORT, host_in_uri
+
+Answer: TypeAlias = Callable[[ServerTransaction], Awaitable[object]]
 
 FAREWELL = 2.0  # seconds for the last BYEs when the node stops
 
@@ -95,6 +97,12 @@ class Gateway:
         self._registrar = registrar
         self._phones = FromPhone(self._node, self._switchboard, registrar, authenticator, self._own_hosts)
         self._nodes = FromNode(self._node, self._switchboard, ReplayMemory(limits.replay_memory))
+        self._from_phone: dict[str, Answer] = {
+            "INVITE": self._phones.invite,
+            "REGISTER": self._register,
+            "OPTIONS": self._options,
+        }
+        self._from_node: dict[str, Answer] = {"INVITE": self._nodes.invite, "OPTIONS": self._options_of_node}
 
     # -- life
 
@@ -197,32 +205,22 @@ class Gateway:
             if leg is None:
                 raise Refusal(481, "No such call")
             await leg.receive(transaction)
-        elif transaction.flow.transport == "tls":
-            await self._dispatch_from_node(transaction)
         else:
-            await self._dispatch_from_phone(transaction)
+            answers = self._from_node if transaction.flow.transport == "tls" else self._from_phone
+            if request.method not in answers:
+                raise not_done(request.method)
+            await answers[request.method](transaction)
 
-    async def _dispatch_from_node(self, transaction: ServerTransaction) -> None:
-        match transaction.request.method:
-            case "INVITE":
-                await self._nodes.invite(transaction)
-            case "OPTIONS":
-                sender_of(transaction.request)
-                await transaction.respond(options(transaction.request, self._node.token()))
-            case method:
-                raise not_done(method)
+    async def _register(self, transaction: ServerTransaction) -> None:
+        await self._phones.register(transaction)
+        self._registered.set()
 
-    async def _dispatch_from_phone(self, transaction: ServerTransaction) -> None:
-        match transaction.request.method:
-            case "INVITE":
-                await self._phones.invite(transaction)
-            case "REGISTER":
-                await self._phones.register(transaction)
-                self._registered.set()
-            case "OPTIONS":
-                await transaction.respond(options(transaction.request, self._node.token()))
-            case method:
-                raise not_done(method)
+    async def _options(self, transaction: ServerTransaction) -> None:
+        await transaction.respond(options(transaction.request, self._node.token()))
+
+    async def _options_of_node(self, transaction: ServerTransaction) -> None:
+        sender_of(transaction.request)
+        await self._options(transaction)
 
     # -- what this node is
 
