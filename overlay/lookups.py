@@ -99,21 +99,24 @@ class LookupRunner:
         return DisjointLookup(target, seeds, k=self._k, radius=self.radius(), wide=wide, own_id=own_id)
 
     async def nodes(
-        self, target: NodeId, on_answer: Callable[[Contact], None] = lambda _contact: None
+        self, target: NodeId, on_near: Callable[[Contact], None] = lambda _contact: None
     ) -> tuple[list[Contact], int]:
         """Return the closest nodes that answer, and how many were asked; takes 5 s at most.
 
-        ``on_answer`` hears of each that answers, near or far, as soon as it does.
+        ``on_near`` hears of each of them that is sure to be one, as soon as it is; of some of them more than once.
         """
-        walk = _Walk(self._protocol, self.lookup(target, wide=self._k))
+        lookup = self.lookup(target, wide=self._k)
+        walk = _Walk(self._protocol, lookup)
 
         async def ask(contact: Contact) -> Nodes | None:
-            answer = await self._protocol.find_node(contact, target)
-            if answer is not None:
-                on_answer(contact)
-            return answer
+            return await self._protocol.find_node(contact, target)
 
-        await walk.run(ask, LOOKUP_SECONDS)
+        def tell_and_go_on() -> bool:
+            for contact in lookup.settled():
+                on_near(contact)
+            return False
+
+        await walk.run(ask, LOOKUP_SECONDS, enough=tell_and_go_on)
         return walk.lookup.result(), walk.lookup.asked
 
     async def is_held(self, target: NodeId, kind: Kind, public_key: bytes, guides: Sequence[Contact]) -> bool:

@@ -197,11 +197,11 @@ class Publisher:
         return spread
 
     async def _deliver(self, publication: Publication, raw: bytes, spread: _Spread) -> None:
-        """Store on the nodes near the target: on those in its region as soon as they answer, on the rest at the end.
+        """Store on the nodes near the target, on each as soon as it is sure to be one of them.
 
         Storing while still looking ("optimistic provide" of the IPFS DHT) saves a round trip.
         """
-        target, radius, asked = publication.target, self._lookups.radius(), set[NodeId]()
+        target, asked = publication.target, set[NodeId]()
 
         async def store_on(contact: Contact) -> None:
             stored = await self._protocol.store(contact, target, int(publication.kind), raw)
@@ -212,13 +212,9 @@ class Publisher:
                 asked.add(contact.id)
                 group.create_task(store_on(contact))
 
-        def answered(contact: Contact) -> None:
-            if distance(contact.id, target) < radius:
-                begin(contact)
-
         try:
             async with asyncio.TaskGroup() as group:
-                nodes, _ = await self._lookups.nodes(target, answered)
+                nodes, _ = await self._lookups.nodes(target, begin)
                 for contact in nodes:
                     begin(contact)
                 spread.want(len(nodes) // 2 + 1)

@@ -100,6 +100,18 @@ class DisjointLookup:
         answered = merge(*(path.answered() for path in self._paths), key=distance_of)
         return [peer.contact for peer in within(answered, self._k, self._radius)]
 
+    def settled(self) -> list[Contact]:
+        """Return the peers that have answered and will be in the result, whoever else answers; closest first.
+
+        Those within the radius; and once the way is sure, those whom only stalled ones could push out of it.
+        """
+        sure = is_sure(self.candidates())
+        return [
+            peer.contact
+            for peer in self.candidates()
+            if peer.state is PeerState.QUERIED and (sure or peer.distance < self._radius)
+        ]
+
     def stalling(self) -> list[Contact]:
         """Return the peers that took too long and have not answered since."""
         return [contact for path in self._paths for contact in path.stalling()]

@@ -65,3 +65,21 @@ def test_who_is_ground_next_to_the_target_does_not_push_the_region_out() -> None
         for peer in lookup.next_queries():
             lookup.responded(peer.id, [] if peer in ground else [*ground, *nearest(target, honest, K)])
     assert set(region) <= set(lookup.result())
+
+
+@given(st.integers(0, 2**32))
+def test_who_is_settled_stays_in_the_result_when_nobody_stalls(seed: int) -> None:
+    dice = random.Random(seed)
+    target = NodeId(dice.randbytes(20))
+    mesh = nearest(target, [contact(dice) for _ in range(100)], 100)
+    lookup = DisjointLookup(
+        target, dice.sample(mesh, K), k=K, radius=mesh[K // 2].long_id ^ int.from_bytes(target, "big")
+    )
+    told: set[NodeId] = set()
+    waiting: list[Contact] = []
+    while not lookup.done:
+        waiting += lookup.next_queries()
+        peer = waiting.pop(dice.randrange(len(waiting)))
+        lookup.responded(peer.id, mesh[:K])
+        told |= {c.id for c in lookup.settled()}
+    assert told == {c.id for c in lookup.result()} == {c.id for c in mesh[:K]}
