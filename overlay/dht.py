@@ -26,10 +26,11 @@ from .protocol.proof import Proofs
 from .protocol.reachability import REALMS, Standing, realm_of
 from .protocol.record_store import RecordStore
 from .protocol.request_budget import RequestBudget
-from .protocol.responder import Responder
+from .protocol.responder import AMPLIFICATION, Responder
 from .protocol.round_trip import RoundTrips
 from .protocol.token import HeldTokens, Tokens
 from .protocol.wire import (
+    PADDED_PING,
     TRANSACTION_ID_BYTES,
     Answer,
     AnyRequest,
@@ -165,8 +166,10 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
         self.on_request(source)
         if isinstance(request, Ping) and self.standings[realm_of(source)] is Standing.CLOSED:
             request = replace(request, prove=False)  # who proves its id is taken into a table
-        self._send(self._responder.answer(transaction_id, request, source, size, now), source)
-        if not request.client:
+        answer = self._responder.answer(transaction_id, request, source, size, now)
+        self._send(answer, source)
+        # Our own question counts too: a stranger's address may be forged.
+        if not request.client and len(answer) + PADDED_PING <= AMPLIFICATION * size:
             self.prove_later(Contact(request.sender, source))
 
     # -- the asking side -----------------------------------------------------------------------------------------

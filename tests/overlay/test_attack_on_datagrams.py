@@ -2,9 +2,10 @@
 
 import asyncio
 import random
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
+import msgpack
 import pytest
 
 from overlay.dht import MAX_PROVING
@@ -80,16 +81,30 @@ def questions() -> Iterator[AnyRequest]:
         yield Dial(ASKER, client, b"guessed!", Endpoint("48.0.0.1", 53))
 
 
+def bare(datagram: bytes) -> bytes:
+    """Return a question without its padding."""
+    return bytes(msgpack.packb([*msgpack.unpackb(datagram)[:-1], b""]))
+
+
+@pytest.mark.parametrize("node", [crowded, tapped])
 @pytest.mark.parametrize("question", list(questions()), ids=lambda question: type(question).__name__)
 async def test_a_spoofed_address_gets_three_times_what_the_spoofer_spent_at_most(
-    question: AnyRequest,
+    question: AnyRequest, node: Callable[[], tuple[Overlay, Tap]]
 ) -> None:
-    """Reflection (US-CERT TA14-017A): the answer, and all that the question makes a node send, goes to the victim."""
-    overlay, tap = crowded()
-    datagram = encode_request(ID, question)
-    overlay._protocol.datagram_received(datagram, STRANGER)
-    assert sum(len(sent) for sent, _ in tap.sent) <= AMPLIFICATION * len(datagram)
-    assert {address for _, address in tap.sent} <= {STRANGER}
+    """Reflection (US-CERT TA14-017A): the answer, and all that the question makes a node send, goes to the victim.
+
+    A node with an empty table asks every stranger back for a proof; one with a full store has the longest answers.
+    """
+    padded = encode_request(ID, question)
+    for datagram in (padded, bare(padded)):
+        overlay, tap = node()
+        async with asyncio.TaskGroup() as group:
+            overlay._protocol.spawn = group.create_task
+            overlay._protocol.datagram_received(datagram, STRANGER)
+            await asyncio.sleep(0)
+            assert sum(len(sent) for sent, _ in tap.sent) <= AMPLIFICATION * len(datagram)
+            assert {address for _, address in tap.sent} <= {STRANGER}
+            overlay._protocol.close()
 
 
 async def test_nothing_is_stored_nor_dialled_for_a_guessed_token() -> None:
