@@ -2,14 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from .addresses import reachable_endpoints
 from .dht import MeshProtocol
 from .events import CutOff, Joined, Lonely, OverlayEvent
 from .jobs import Jobs
 from .lan import LanDiscovery
-from .lookups import LookupRunner
+from .lookups import LOOKUP_SECONDS, LookupRunner
 from .peers import RememberedPeers
 from .protocol.contact import Contact
 from .protocol.endpoint import Endpoint
@@ -21,6 +21,7 @@ from .upkeep import Upkeep
 logger = logging.getLogger(__name__)
 
 JOIN_SECONDS = 3.0
+SETTLE_SECONDS = 1.0 + LOOKUP_SECONDS
 SAVE_AT_ONCE = 20
 MAX_BOOTSTRAP = 400
 HAND_OVER_TURN = 50
@@ -39,6 +40,7 @@ class Membership:
         peers: RememberedPeers,
         bootstrap: Sequence[Endpoint],
         on_event: Callable[[OverlayEvent], None],
+        on_first_contact: Callable[[], Awaitable[None]],
     ) -> None:
         self._protocol = protocol
         self._router = protocol.router
@@ -48,7 +50,9 @@ class Membership:
         self._peers = peers
         self._bootstrap = tuple(bootstrap)
         self._on_event = on_event
+        self._on_first_contact = on_first_contact
         self._met = asyncio.Event()
+        self._settled = asyncio.Event()
         self._lost = asyncio.Event()
         self._alone = True
         self._told_cut_off = False
@@ -89,8 +93,19 @@ class Membership:
             except TimeoutError:
                 logger.debug("nobody has answered yet")
         if len(self._router):
-            await self._lookups.nodes(self._protocol.key.node_id)
+            await self._look_around()
         return len(self._router)
+
+    async def _look_around(self) -> None:
+        """Look up the own neighbourhood, or wait until that is done which began with the first contact."""
+        if self._protocol.client or self._settled.is_set():
+            await self._lookups.nodes(self._protocol.key.node_id)
+            return
+        try:
+            async with asyncio.timeout(SETTLE_SECONDS):
+                await self._settled.wait()
+        except TimeoutError:
+            logger.debug("the neighbourhood answers slowly")
 
     async def _met_or_tried_again(self) -> None:
         """Wait for the first contact; a client, which has no upkeep, tries again by itself."""
@@ -147,7 +162,9 @@ class Membership:
 
     async def _settle_in(self) -> None:
         """After a time alone: look around, tell the owner, and publish where others can find it."""
+        await self._on_first_contact()
         await self._lookups.nodes(self._protocol.key.node_id)
+        self._settled.set()
         self._on_event(Joined(len(self._router)))
         await self._publisher.republish(only_lonely=True)
         await self._upkeep.explore()
@@ -156,6 +173,7 @@ class Membership:
         if not self._protocol.client and not len(self._router) and not self._alone:
             self._alone = True
             self._met.clear()
+            self._settled.clear()
             self._lost.set()
             self._publisher.forget_copies()
             self._on_event(Lonely())

@@ -109,6 +109,9 @@ class Overlay:
         self._protocol.spawn = self._jobs.start
         self._lookups = LookupRunner(self._protocol, k=k)
         self._publisher = Publisher(self._protocol, self._lookups, Sequence(sequence), self._jobs, k=k)
+        self._reachability = ReachabilityCheck(
+            self._protocol, self._jobs, self._own_hosts, self._reachability_changed
+        )
         self._membership = Membership(
             self._protocol,
             self._lookups,
@@ -117,9 +120,7 @@ class Overlay:
             RememberedPeers(peers),
             bootstrap,
             on_event,
-        )
-        self._reachability = ReachabilityCheck(
-            self._protocol, self._jobs, self._own_hosts, self._reachability_changed
+            self._reachability.check_first,
         )
 
     @property

@@ -3,7 +3,9 @@
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from itertools import count
 
 from .dht import MeshProtocol
 from .jobs import Jobs
@@ -15,12 +17,13 @@ from .protocol.wire import Dial, Dialed, Ping, Pong
 
 logger = logging.getLogger(__name__)
 
-FIRST_CHECKS_SECONDS = (1.0, 5.0, 20.0, 60.0)
+FIRST_CHECK_SECONDS, FIRST_CHECK_TURN_SECONDS = 1.0, 0.4
+CHECKS_SECONDS = (1.0, 5.0, 20.0, 60.0)
 CHECK_SECONDS = 600.0
 CHECK_CLOSED_SECONDS = 120.0
 DIAL_BACK_SECONDS = 6.0
 HELPERS = 3
-LEAST_CONTACTS = 20
+TELLING_DIALS = 3.0
 WRITTEN_SECONDS = 300.0
 MAX_WRITTEN_TO = 4096
 DIALS_EACH, DIALS_TOGETHER = (0.1, 5.0), (1.0, 10.0)
@@ -30,7 +33,7 @@ OWN_HOSTS_SECONDS = 5.0
 class ReachabilityCheck:
     """Keeps `MeshProtocol.standings` true to what others can do. ``own_hosts`` tells our interfaces' addresses now.
 
-    ``on_change`` is called when others of some realm can reach us now, or cannot any more.
+    ``on_change`` is called when `is_reachable` has been found out, or has changed.
     """
 
     def __init__(
@@ -49,6 +52,9 @@ class ReachabilityCheck:
         self._written_to: OrderedDict[str, float] = OrderedDict()
         self._dials = RequestBudget(DIALS_EACH, DIALS_TOGETHER)
         self._reached = asyncio.Event()
+        self._shut_out = asyncio.Event()
+        self._has_checked = False
+        self._told: bool | None = None
         protocol.on_observed = self._observed
         protocol.on_dial = self._dial
         protocol.on_write = self._write
@@ -69,16 +75,54 @@ class ReachabilityCheck:
         widest = [realm for realm in known if realm.is_global] or known
         return not widest or any(self._protocol.standings[realm] is not Standing.CLOSED for realm in widest)
 
+    async def check_first(self) -> None:
+        """Behind a NAT, ask the first contacts for dial-backs before we write to others; takes a second at most.
+
+        Only who was never written to can prove anything, and in a small mesh a lookup writes to everybody.
+        """
+        try:
+            async with asyncio.timeout(FIRST_CHECK_SECONDS):
+                for realm, judge in self._judges.items():
+                    while realm.is_global and self._is_closed(realm):
+                        await self._prove(realm, judge)
+        except TimeoutError:
+            logger.debug("not enough others have dialled us yet")
+        finally:
+            self._has_checked = True
+        self._tell()
+
+    async def _prove(self, realm: Realm, judge: Reachability) -> None:
+        """Have us dialled once; the next time more may have answered who can help."""
+        seen = judge.seen_as(self._hosts())
+        if seen is not None:
+            await self._have_dialled(seen)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_CHECK_TURN_SECONDS):
+                while self._is_closed(realm):
+                    self._reached.clear()
+                    await self._reached.wait()
+
+    def _is_closed(self, realm: Realm) -> bool:
+        return self._protocol.standings[realm] is Standing.CLOSED
+
     async def run(self) -> None:
-        """Ask for dial-backs now and then, for ever; soon after the start, and oftener while we are closed."""
-        for seconds in FIRST_CHECKS_SECONDS:
-            await asyncio.sleep(seconds * self._protocol.dice.uniform(0.8, 1.2))
-            await self._check()
+        """Ask for dial-backs now and then, for ever: oftener while we are closed, soon when that is new."""
         while True:
+            self._shut_out.clear()
+            await self._check_until_shut_out()
+
+    async def _check_until_shut_out(self) -> None:
+        for number in count():
             is_closed = Standing.CLOSED in self._protocol.standings.values()
             seconds = CHECK_CLOSED_SECONDS if is_closed else CHECK_SECONDS
-            await asyncio.sleep(seconds * self._protocol.dice.uniform(0.8, 1.2))
-            await self._check()
+            if number < len(CHECKS_SECONDS):
+                seconds = CHECKS_SECONDS[number]
+            try:
+                async with asyncio.timeout(seconds * self._protocol.dice.uniform(0.8, 1.2)):
+                    await self._shut_out.wait()
+                    return
+            except TimeoutError:
+                await self._check()
 
     async def _check(self) -> None:
         for realm, judge in self._judges.items():
@@ -88,19 +132,31 @@ class ReachabilityCheck:
 
     async def _check_realm(self, realm: Realm, judge: Reachability, seen: Endpoint) -> None:
         self._reached.clear()
-        asked = 0
-        for contact in self._helpers(seen):
-            answer = await self._ask_to_dial(contact, None)
-            asked += answer.count if answer is not None else 0
-        if (
-            asked and len(self._protocol.router) >= LEAST_CONTACTS
-        ):  # among fewer, we have written to everybody
+        strangers = self._strangers(seen)
+        asked = await self._have_dialled(seen)
+        if asked * strangers >= TELLING_DIALS:
             try:
                 async with asyncio.timeout(DIAL_BACK_SECONDS):
                     await self._reached.wait()
             except TimeoutError:
                 judge.asked_in_vain()
         self._judge(realm)
+
+    def _strangers(self, seen: Endpoint) -> float:
+        """Return the share of those whom we have not written to: nobody else who dials us proves anything.
+
+        Contacts stand for everybody. In a small mesh there are no strangers: then it means nothing that none came.
+        """
+        hosts = [one.endpoint.host for one in self._protocol.router if one.endpoint.is_v6 == seen.is_v6]
+        return sum(not self._have_written_to(host) for host in hosts) / max(1, len(hosts))
+
+    async def _have_dialled(self, seen: Endpoint) -> int:
+        """Ask some contacts to have others dial us; return how many will."""
+        asked = 0
+        for contact in self._helpers(seen):
+            answer = await self._ask_to_dial(contact, None)
+            asked += answer.count if answer is not None else 0
+        return asked
 
     def _helpers(self, apart_from: Endpoint) -> list[Contact]:
         """Return some contacts of the same family, each from another network of the world."""
@@ -125,18 +181,38 @@ class ReachabilityCheck:
         return answer if isinstance(answer, Dialed) else None
 
     def _judge(self, realm: Realm) -> None:
-        standing = self._judges[realm].standing(self._hosts(), asyncio.get_running_loop().time())
-        before = self._protocol.standings[realm]
+        standing = self._judges[realm].standing(self._hosts())
+        if standing is Standing.CLOSED and self._protocol.standings[realm] is not standing:
+            self._shut_out.set()
         self._protocol.standings[realm] = standing
-        if (before is Standing.CLOSED) != (standing is Standing.CLOSED):
+        if standing is not Standing.UNKNOWN:
+            self._tell()
+
+    def _tell(self) -> None:
+        """Tell what is new: not before it was tried, and good news not unasked before it is proven."""
+        is_reachable, standings = self.is_reachable, self._protocol.standings.items()
+        is_proven = any(realm.is_global and standing is Standing.PROVEN for realm, standing in standings)
+        is_to_be_told = self._told is False or is_proven or not is_reachable
+        if self._has_checked and is_to_be_told and is_reachable is not self._told:
+            self._told = is_reachable
             self._on_change()
 
     def _hosts(self) -> Sequence[str]:
         """Return our own addresses; the machine is asked every few seconds at most."""
         now = asyncio.get_running_loop().time()
         if self._own_hosts is None or now - self._own_hosts[0] >= OWN_HOSTS_SECONDS:
+            before = self._own_hosts[1] if self._own_hosts else ()
             self._own_hosts = now, self._ask_own_hosts()
+            self._lose(set(before).difference(self._own_hosts[1]))
         return self._own_hosts[1]
+
+    def _lose(self, hosts: Collection[str]) -> None:
+        """Who loses an address has moved, and nothing is known of the new place; who only gains one has not."""
+        for is_v6 in {":" in host for host in hosts}:
+            for realm, judge in self._judges.items():
+                if realm.is_v6 is is_v6:
+                    judge.moved()
+                    self._protocol.standings[realm] = Standing.UNKNOWN
 
     # -- what the protocol reports -------------------------------------------------------------------------------
 
@@ -152,10 +228,16 @@ class ReachabilityCheck:
             self._written_to.popitem(last=False)
 
     def _requested(self, source: Endpoint) -> None:
-        now = asyncio.get_running_loop().time()
-        if now - self._written_to.get(source.host, -WRITTEN_SECONDS) >= WRITTEN_SECONDS:
-            self._judges[realm_of(source)].reached_by(source.host, now)
+        if not self._have_written_to(source.host):
+            realm = realm_of(source)
+            self._judges[realm].reached_by(source.host, asyncio.get_running_loop().time())
+            if self._is_closed(realm):
+                self._judge(realm)
             self._reached.set()
+
+    def _have_written_to(self, host: str) -> bool:
+        written = self._written_to.get(host)
+        return written is not None and asyncio.get_running_loop().time() - written < WRITTEN_SECONDS
 
     # -- helping others ------------------------------------------------------------------------------------------
 

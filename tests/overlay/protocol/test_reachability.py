@@ -9,8 +9,8 @@ from overlay.protocol.reachability import (
     FRUITLESS_ROUNDS,
     MAX_DIALERS,
     MAX_OBSERVERS,
-    PROOF_SECONDS,
     PROVING_NETWORKS,
+    PROVING_SECONDS,
     REALMS,
     Reachability,
     Realm,
@@ -50,22 +50,34 @@ def seen(*endpoints: Endpoint, dialled_by: int = 0, in_vain: int = 0) -> Reachab
         (seen(NATTED), Standing.CLOSED),
         (seen(NATTED, dialled_by=1), Standing.CLOSED),
         (seen(NATTED, dialled_by=2), Standing.PROVEN),
-        (seen(NATTED, NATTED, MINE), Standing.OPEN),
+        (seen(NATTED, NATTED, MINE), Standing.CLOSED),
+        (seen(NATTED, MINE), Standing.OPEN),
+        (seen(NATTED, BEHIND), Standing.UNKNOWN),
         (seen(BEHIND), Standing.CLOSED),
         (seen(Endpoint("127.0.0.1", 5)), Standing.OPEN),
     ],
 )
 def test_each_cell_of_the_table(judge: Reachability, standing: Standing) -> None:
-    assert judge.standing(OWN, 0) is standing
+    assert judge.standing(OWN) is standing
 
 
-@given(st.integers(0, 2), st.integers(0, 5), st.permutations(range(6)))
-def test_one_liar_shuts_out_nobody(lie: int, place: int, order: list[int]) -> None:
-    lies = (NATTED, BEHIND, Endpoint("45.0.9.8", 1))
-    judge = Reachability()
-    for number in order:
-        judge.observe(f"45.1.{number}.1", lies[lie] if number == place else MINE)
-    assert judge.standing(OWN, 0) is Standing.OPEN
+@given(
+    st.sampled_from([MINE, NATTED]),
+    st.integers(2, 5),
+    st.lists(
+        st.one_of(st.none(), st.sampled_from([MINE, NATTED, BEHIND, Endpoint("45.0.9.8", 1)])), max_size=50
+    ),
+    st.booleans(),
+)
+def test_one_liar_changes_nothing_once_two_networks_agree(
+    truth: Endpoint, honest: int, sayings: list[Endpoint | None], is_proven: bool
+) -> None:
+    judge = seen(*[truth] * honest, dialled_by=2 * is_proven)
+    standing = judge.standing(OWN)
+    for number, lie in enumerate(sayings):
+        judge.observe("45.9.9.9" if lie else f"45.1.{number % honest}.1", lie or truth)
+        assert judge.standing(OWN) is standing
+        assert judge.seen_as(OWN) == truth
 
 
 def test_many_voices_of_one_network_are_one() -> None:
@@ -75,7 +87,7 @@ def test_many_voices_of_one_network_are_one() -> None:
     assert judge.seen_as(OWN) == NATTED
     for number in range(250):
         judge.reached_by(f"45.9.9.{number}", 0)
-    assert judge.standing(OWN, 0) is Standing.CLOSED
+    assert judge.standing(OWN) is Standing.CLOSED
 
 
 def test_observers_who_differ_are_not_believed() -> None:
@@ -89,10 +101,30 @@ def test_behind_a_symmetric_nat_the_host_counts_and_the_newest_port() -> None:
     assert seen(*ports).seen_as(OWN) == ports[-1]
 
 
-def test_a_proof_is_worth_an_hour() -> None:
-    judge = seen(NATTED, dialled_by=PROVING_NETWORKS)
-    assert judge.standing(OWN, PROOF_SECONDS - 1) is Standing.PROVEN
-    assert judge.standing(OWN, PROOF_SECONDS) is Standing.CLOSED
+def test_two_who_dial_within_an_hour_prove_it() -> None:
+    for second, standing in ((PROVING_SECONDS - 1, Standing.PROVEN), (PROVING_SECONDS, Standing.CLOSED)):
+        judge = seen(NATTED, dialled_by=1)
+        judge.reached_by("45.9.9.9", second)
+        assert judge.standing(OWN) is standing
+
+
+@pytest.mark.parametrize(("place", "standing"), [(NATTED, Standing.CLOSED), (MINE, Standing.CLOSED)])
+def test_a_proof_holds_until_asking_was_in_vain_three_times(place: Endpoint, standing: Standing) -> None:
+    judge = seen(place, dialled_by=PROVING_NETWORKS, in_vain=0)
+    for _ in range(FRUITLESS_ROUNDS):
+        assert judge.standing(OWN) is Standing.PROVEN
+        judge.asked_in_vain()
+    assert judge.standing(OWN) is standing
+
+
+def test_what_was_proven_of_another_address_proves_nothing() -> None:
+    elsewhere = Endpoint("45.0.7.7", 40_000)
+    judge = seen(NATTED, NATTED, NATTED, dialled_by=PROVING_NETWORKS)
+    judge.observe("45.1.0.1", elsewhere)
+    assert judge.standing(OWN) is Standing.PROVEN
+    judge.observe("45.1.1.1", elsewhere)
+    assert judge.seen_as(OWN) == elsewhere
+    assert judge.standing(OWN) is Standing.CLOSED
 
 
 def test_what_is_known_already_is_no_news() -> None:
@@ -105,9 +137,9 @@ def test_what_is_known_already_is_no_news() -> None:
 def test_who_moves_begins_anew() -> None:
     judge = seen(NATTED, dialled_by=2, in_vain=1)
     judge.moved()
-    assert judge.standing(OWN, 0) is Standing.UNKNOWN
+    assert judge.standing(OWN) is Standing.UNKNOWN
     judge.observe("45.1.1.1", MINE)
-    assert judge.standing(OWN, 0) is Standing.OPEN
+    assert judge.standing(OWN) is Standing.OPEN
 
 
 @given(st.lists(st.tuples(st.integers(0, 2**16 - 1), st.booleans()), max_size=200))
@@ -119,7 +151,7 @@ def test_what_is_remembered_is_bounded(events: list[tuple[int, bool]]) -> None:
             judge.reached_by(host, 0)
         else:
             judge.observe(host, NATTED)
-        assert judge.standing(OWN, 0) in Standing
+        assert judge.standing(OWN) in Standing
     assert len(judge._observed) <= MAX_OBSERVERS
     assert len(judge._dialers) <= MAX_DIALERS
 
