@@ -7,6 +7,7 @@ from overlay.addresses import reachable_endpoints
 from overlay.errors import OverlayError
 from overlay.protocol.claim import Claim
 from overlay.protocol.endpoint import Endpoint, Scope
+from overlay.protocol.sealed_blob import seal_blob
 
 from .events import EventLog
 from .identity import Identity
@@ -27,10 +28,10 @@ class Announcer:
         self._log = log
 
     async def run(self) -> None:
-        """Publish at once, join, publish to those found, then watch the machine's addresses until cancelled."""
-        addresses = self.addresses()
+        """Join, publish to those found, then watch the machine's addresses until cancelled."""
         if not await self._overlay.join():
             self._log.emit("isolated", reason="alone")
+        addresses = self.addresses()
         claim = await self._claim()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._overlay.publish_node(addresses))
@@ -51,10 +52,11 @@ class Announcer:
         return tuple(dict.fromkeys([seen_as, *own]))
 
     async def _claim(self) -> Claim:
+        sealed_key = seal_blob(self._identity.uri, self._identity.public_key)
         return Claim(
             fingerprint=bytes.fromhex(self._identity.keyring.fingerprint),
             node_public_key=self._identity.node_key.public_key,
-            key_blob=await self._overlay.publish_blob(self._identity.public_key),
+            key_blob=await self._overlay.publish_blob(sealed_key),
             delegation=bytes(self._identity.delegation),
         )
 

@@ -126,7 +126,7 @@ async def open_node(config: Config, data: DataDirectory, log: EventLog) -> Async
         for host in ports.mesh_hosts:
             await gateway.listen_mesh(host, ports.mesh)
         await gateway.listen_phones(ports.sip_host, ports.sip)
-        node = Node(identity, gateway, gatherer, log, lambda: meet_new(data, overlay, wall_clock()))
+        node = Node(identity, gateway, gatherer, overlay, log, lambda: meet_new(data, overlay, wall_clock()))
         control = await stack.enter_async_context(serve(node, data.path))
         node.ready = {**_ready(identity, ports, data, str(control)), "networks": meshes.described()}
         log.emit("ready", **node.ready)

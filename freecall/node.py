@@ -13,6 +13,7 @@ from .evidence import EvidenceGatherer
 from .identity import Identity
 from .mesh_media import MediaService
 from .mesh_uri import canonical
+from .meshes import Directory
 from .placed_call import Order, Outcome, follow
 
 
@@ -24,6 +25,7 @@ class Node:
         identity: Identity,
         gateway: Gateway,
         gatherer: EvidenceGatherer,
+        overlay: Directory,
         log: EventLog,
         read_lists: Callable[[], list[str]],
     ) -> None:
@@ -32,11 +34,18 @@ class Node:
         self._identity = identity
         self._gateway = gateway
         self._gatherer = gatherer
+        self._overlay = overlay
         self._read_lists = read_lists
 
     def status(self) -> dict[str, Any]:
-        """Return the fields of ``ready`` and the ids of the calls in progress. The phones' password stays out."""
-        public = dict(self.ready, calls=sorted(self._gateway.calls))
+        """Return the fields of ``ready``, the place in the mesh and the calls. The phones' password stays out."""
+        mesh = self._overlay
+        place = {
+            "contacts": mesh.contacts,
+            "reachable": mesh.is_reachable,
+            "seen_as": str(mesh.seen_as or ""),
+        }
+        public = {**self.ready, **place, "calls": sorted(self._gateway.calls)}
         public["sip"] = {key: value for key, value in public["sip"].items() if key != "secret"}
         return public
 
