@@ -26,7 +26,8 @@ HELPERS = 3
 TELLING_DIALS = 3.0
 WRITTEN_SECONDS = 300.0
 MAX_WRITTEN_TO = 4096
-DIALS_EACH, DIALS_TOGETHER = (0.1, 5.0), (1.0, 10.0)
+DIALS_EACH, DIALS_TOGETHER = (0.1, 5.0), (5.0, 100.0)
+NAMED_BY_EACH = (1.0, 30.0)
 OWN_HOSTS_SECONDS = 5.0
 
 
@@ -51,6 +52,7 @@ class ReachabilityCheck:
         self._judges = {realm: Reachability() for realm in REALMS}
         self._written_to: OrderedDict[str, float] = OrderedDict()
         self._dials = RequestBudget(DIALS_EACH, DIALS_TOGETHER)
+        self._named_by = RequestBudget(NAMED_BY_EACH)
         self._reached = asyncio.Event()
         self._shut_out = asyncio.Event()
         self._has_checked = False
@@ -245,14 +247,15 @@ class ReachabilityCheck:
         """Have the asker dialled by others, or dial for somebody; return how many will. Addresses of the world only.
 
         The asker has shown a token, so it is where it says. Whom a proven contact names is dialled with one small
-        datagram; so few for each network that asks, and in all, that nobody is flooded nor ports are searched.
+        datagram; so few for each network that is dialled, for each contact that names some, and in all, that nobody is
+        flooded nor ports are searched.
         """
-        wanted = endpoint or asker
-        if not asker.scope is wanted.scope is Scope.WORLD or not (
-            endpoint is None or self._is_contact(asker)
-        ):
+        wanted, now = endpoint or asker, asyncio.get_running_loop().time()
+        if not asker.scope is wanted.scope is Scope.WORLD:
             return 0
-        if not self._dials.allows(asker.host, asyncio.get_running_loop().time()):
+        if endpoint is not None and not (self._is_contact(asker) and self._named_by.allows(asker.host, now)):
+            return 0
+        if not self._dials.allows(wanted.host, now):
             return 0
         if endpoint is not None:
             self._jobs.start(self._ping(endpoint))

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 CLONE_NEWNET = 0x40000000
+SWITCH = "switch"
 T = TypeVar("T")
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -60,7 +61,8 @@ def free_ports(namespace: str | None, count: int = 1, *, host: str = "127.0.0.1"
     return inside(namespace, search)
 
 
-def _ip(*arguments: str) -> None:
+def ip(*arguments: str) -> None:
+    """Run `ip`, which must succeed."""
     subprocess.run(["ip", *arguments], check=True, capture_output=True, timeout=10)
 
 
@@ -69,26 +71,16 @@ def _pids(namespace: str) -> list[int]:
     return [int(pid) for pid in done.stdout.split()]
 
 
-class Lan:
-    """A bare switch with hosts on it: no router, no Internet, no name server.
+class Namespaces:
+    """Namespaces made together. A context manager; leaving it ends every process inside and removes them all."""
 
-    A context manager; leaving it ends every process inside and removes all namespaces, whatever happened.
-    """
-
-    def __init__(self, *hosts: str) -> None:
+    def __init__(self) -> None:
         self._tag = f"fc{secrets.token_hex(3)}"
-        self._network = f"10.{secrets.randbelow(200) + 20}.{secrets.randbelow(250)}"
-        self._switch = f"{self._tag}-switch"
-        self._hosts = hosts
         self._made: list[str] = []
 
     def __enter__(self) -> Self:
         try:
-            self._make(self._switch)
-            _ip("-n", self._switch, "link", "add", "br0", "type", "bridge", "mcast_snooping", "0")
-            _ip("-n", self._switch, "link", "set", "br0", "up")
-            for host in self._hosts:
-                self._plug_in(host)
+            self.build()
         except BaseException:
             self._remove()
             raise
@@ -99,9 +91,57 @@ class Lan:
     ) -> None:
         self._remove()
 
+    def build(self) -> None:
+        """Make them."""
+        raise NotImplementedError
+
     def namespace(self, host: str) -> str:
         """The namespace of a host."""
         return f"{self._tag}-{host}"
+
+    def make(self, host: str) -> str:
+        """Make a host with nothing but a loopback; return its namespace."""
+        namespace = self.namespace(host)
+        ip("netns", "add", namespace)
+        self._made.append(namespace)
+        ip("-n", namespace, "link", "set", "lo", "up")
+        return namespace
+
+    def cable(self, host: str, interface: str, other: str, other_interface: str) -> None:
+        """Join two hosts by a cable; both its ends are up."""
+        one, two = self.namespace(host), self.namespace(other)
+        ends = ["type", "veth", "peer", "name", other_interface, "netns", two]
+        ip("link", "add", interface, "netns", one, *ends)
+        ip("-n", one, "link", "set", interface, "up")
+        ip("-n", two, "link", "set", other_interface, "up")
+
+    def _remove(self) -> None:
+        for namespace in reversed(self._made):
+            for pid in _pids(namespace):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            ip("netns", "delete", namespace)
+        self._made.clear()
+
+
+class Lan(Namespaces):
+    """A bare switch with hosts on it: no router, no Internet, no name server."""
+
+    def __init__(self, *hosts: str) -> None:
+        super().__init__()
+        self._network = f"10.{secrets.randbelow(200) + 20}.{secrets.randbelow(250)}"
+        self._hosts = hosts
+
+    def build(self) -> None:
+        """Make the switch, and plug in all hosts."""
+        switch = self.make(SWITCH)
+        ip("-n", switch, "link", "add", "br0", "type", "bridge", "mcast_snooping", "0")
+        ip("-n", switch, "link", "set", "br0", "up")
+        for host in self._hosts:
+            namespace, port = self.make(host), self._port(host)
+            self.cable(host, "eth0", SWITCH, port)
+            ip("-n", switch, "link", "set", port, "master", "br0")
+            ip("-n", namespace, "address", "add", f"{self.address(host)}/24", "broadcast", "+", "dev", "eth0")
 
     def address(self, host: str) -> str:
         """The host's IPv4 address on the switch (interface `eth0`)."""
@@ -109,45 +149,11 @@ class Lan:
 
     def cut(self, host: str) -> None:
         """Pull the host's cable."""
-        _ip("-n", self._switch, "link", "set", self._port(host), "down")
+        ip("-n", self.namespace(SWITCH), "link", "set", self._port(host), "down")
 
     def heal(self, host: str) -> None:
         """Plug the host's cable in again."""
-        _ip("-n", self._switch, "link", "set", self._port(host), "up")
+        ip("-n", self.namespace(SWITCH), "link", "set", self._port(host), "up")
 
     def _port(self, host: str) -> str:
         return f"port{self._hosts.index(host)}"
-
-    def _make(self, namespace: str) -> None:
-        _ip("netns", "add", namespace)
-        self._made.append(namespace)
-        _ip("-n", namespace, "link", "set", "lo", "up")
-
-    def _plug_in(self, host: str) -> None:
-        namespace, port = self.namespace(host), self._port(host)
-        self._make(namespace)
-        _ip(
-            "link",
-            "add",
-            "eth0",
-            "netns",
-            namespace,
-            "type",
-            "veth",
-            "peer",
-            "name",
-            port,
-            "netns",
-            self._switch,
-        )
-        _ip("-n", self._switch, "link", "set", port, "master", "br0", "up")
-        _ip("-n", namespace, "address", "add", f"{self.address(host)}/24", "broadcast", "+", "dev", "eth0")
-        _ip("-n", namespace, "link", "set", "eth0", "up")
-
-    def _remove(self) -> None:
-        for namespace in reversed(self._made):
-            for pid in _pids(namespace):
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            _ip("netns", "delete", namespace)
-        self._made.clear()

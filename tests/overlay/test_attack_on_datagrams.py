@@ -42,7 +42,7 @@ from overlay.protocol.wire import (
     encode_request,
     pong_statement,
 )
-from overlay.reachability import DIALS_EACH, DIALS_TOGETHER, MAX_WRITTEN_TO
+from overlay.reachability import DIALS_EACH, DIALS_TOGETHER, MAX_WRITTEN_TO, NAMED_BY_EACH
 
 from .tap import Tap, tapped
 
@@ -169,11 +169,23 @@ async def test_dial_backs_are_few_and_never_to_private_addresses() -> None:
                 assert isinstance(dialed, Dialed)
                 assert host.startswith("48.") or not dialed.count
                 counts.append(dialed.count)
-        assert sum(counts) <= DIALS_EACH[1] + 1
+        assert sum(counts) <= NAMED_BY_EACH[1] + 1
         asked.append(sum(counts))
     assert asked[0] == 0  # no contact of ours
     assert asked[1] > 0
     assert sum(asked) == jobs.started <= DIALS_TOGETHER[1] + 1
+
+
+async def test_nobody_is_flooded_with_dial_backs_however_many_ask() -> None:
+    overlay, tap = crowded()
+    jobs = CountedJobs()
+    overlay._reachability._jobs = jobs
+    for address in (("45.0.0.1", 7350), ("45.1.0.1", 7350), ("45.2.0.1", 7350)):
+        token = await token_for(overlay, tap, address)
+        for port in range(1, 21):
+            request = Dial(ASKER, False, token, Endpoint("48.0.0.1", port))
+            overlay._protocol.datagram_received(encode_request(ID, request), address)
+    assert jobs.started <= DIALS_EACH[1] + 1
 
 
 async def test_an_old_pong_proves_nothing() -> None:
