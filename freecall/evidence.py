@@ -6,13 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from overlay.errors import WireError
 from overlay.overlay import FoundClaim
 from overlay.protocol.endpoint import Endpoint
 from overlay.protocol.nodeid import node_id_of
+from overlay.protocol.sealed_blob import unseal_blob
 from trust.delegation import DelegationRefused, SignedDelegation, check
 from trust.keyring import BadKey, Verifier
 from trust.pins import Pins, TrustState
 
+from .mesh_uri import short_uri
 from .meshes import Directory
 
 logger = logging.getLogger(__name__)
@@ -169,7 +172,11 @@ class EvidenceGatherer:
         pin = self._pins.get(uri)
         if pin is not None and pin.fingerprint == fingerprint:
             return pin.key
-        return await self._overlay.fetch_blob(blob)
+        sealed = await self._overlay.fetch_blob(blob)
+        try:
+            return unseal_blob(short_uri(uri), sealed) if sealed is not None else None
+        except WireError:
+            return None  # whoever made the claim names a blob that is no key of this name
 
     async def _check(
         self, uri: str, found: FoundClaim, fingerprint: str, key: bytes | None

@@ -35,6 +35,11 @@ def user_of(uri: str) -> str:
     return uri.removeprefix("sip:").partition("@")[0]
 
 
+def short_uri(uri: str) -> str:
+    """Return ``sip:user@mesh`` for either form of a canonical mesh URI: what seals the user's key on the mesh."""
+    return f"sip:{user_of(uri)}@{DOMAIN}"
+
+
 def login_name() -> str:
     """Return the login name as a mesh user name, or ``me`` where it has no usable letter."""
     try:

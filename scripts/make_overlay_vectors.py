@@ -26,6 +26,7 @@ from overlay.protocol.errors import StoreCode  # noqa: E402
 from overlay.protocol.network import Network  # noqa: E402
 from overlay.protocol.nodeid import NodeId, distance  # noqa: E402
 from overlay.protocol.record import Kind, blob_key, key_hint, pack_endpoints, sign_record  # noqa: E402
+from overlay.protocol.sealed_blob import seal_blob  # noqa: E402
 from overlay.protocol.token import Tokens  # noqa: E402
 from overlay.protocol.wire import (  # noqa: E402
     VERSION,
@@ -161,6 +162,14 @@ def records() -> Iterator[dict[str, Any]]:
         }
 
 
+def blobs() -> Iterator[dict[str, Any]]:
+    """OpenPGP keys as they lie on the mesh: sealed under the short URI."""
+    for uri in URIS:
+        for key in (b"\x98", b"a small OpenPGP key", bytes(950)):
+            sealed = seal_blob(uri, key)
+            yield {"uri": uri, "key": key, "blob": sealed, "target": blob_key(sealed)}
+
+
 def refused() -> Iterator[dict[str, Any]]:
     """Datagrams that must be dropped, and why."""
     me, seen = KEYS[0].node_id, V4.pack()
@@ -257,7 +266,7 @@ def main() -> None:
     """Write the files."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     total = 0
-    for make in (identities, messages, records, refused, networks, bootstrap_lists):
+    for make in (identities, messages, records, blobs, refused, networks, bootstrap_lists):
         vectors = [{name: plain(value) for name, value in vector.items()} for vector in make()]
         total += len(vectors)
         text = json.dumps(vectors, indent=1, ensure_ascii=False)

@@ -20,6 +20,7 @@ from media.parties import Parties
 from overlay.identity import NodeKey
 from overlay.overlay import Overlay
 from overlay.protocol.endpoint import Endpoint
+from overlay.protocol.sealed_blob import unseal_blob
 from sipgate.gateway import Gateway
 from sipgate.ports import IncomingCaller, LocalUser, MediaContext, Peer, Refusal
 from trust.delegation import SignedDelegation
@@ -236,7 +237,8 @@ async def steal(
             await overlay.join()
             for victim in (caller, callee):
                 (found,) = (await overlay.resolve(victim.uri)).claims
-                victim.openpgp_key = await overlay.fetch_blob(found.claim.key_blob) or b""
+                sealed = await overlay.fetch_blob(found.claim.key_blob)
+                victim.openpgp_key = unseal_blob(victim.uri, sealed) if sealed else b""
             await overlay.publish_node([listen])
             print("ready", flush=True)
             await asyncio.Event().wait()

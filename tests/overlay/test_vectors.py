@@ -14,7 +14,8 @@ from overlay.protocol.claim import unseal
 from overlay.protocol.errors import WireError
 from overlay.protocol.network import Network
 from overlay.protocol.nodeid import NodeId, node_id_of
-from overlay.protocol.record import Kind, key_hint, node_record, parse_record
+from overlay.protocol.record import Kind, check_blob, key_hint, node_record, parse_record
+from overlay.protocol.sealed_blob import unseal_blob
 from overlay.protocol.token import Tokens
 from overlay.protocol.wire import decode
 
@@ -35,7 +36,7 @@ def of(vector: dict[str, Any], *names: str) -> tuple[bytes, ...]:
 
 
 @pytest.mark.parametrize(
-    "name", ["identities", "messages", "records", "refused", "networks", "bootstrap_lists"]
+    "name", ["identities", "messages", "records", "blobs", "refused", "networks", "bootstrap_lists"]
 )
 def test_the_files_are_what_the_code_makes(name: str) -> None:
     made = [{key: MAKER["plain"](value) for key, value in vector.items()} for vector in MAKER[name]()]
@@ -83,6 +84,13 @@ def test_a_record_is_read_and_fits_its_target_only(vector: dict[str, Any]) -> No
         assert bool(node_record(record).endpoints) != record.is_withdrawn
     with pytest.raises(WireError):
         parse_record(NodeId(bytes(20)), raw)
+
+
+@pytest.mark.parametrize("vector", vectors("blobs"))
+def test_a_blob_is_read_by_who_knows_the_name(vector: dict[str, Any]) -> None:
+    key, blob, target = of(vector, "key", "blob", "target")
+    check_blob(target, blob)
+    assert unseal_blob(vector["uri"], blob) == key
 
 
 @pytest.mark.parametrize("vector", vectors("bootstrap_lists"), ids=lambda vector: str(vector["name"]))
