@@ -86,7 +86,7 @@ def from_word(text: str) -> bytes:
         )
     except (ValueError, binascii.Error) as error:
         raise ListRefused("it is damaged: not all of the code is there") from error
-    if to_word(data) != word:
+    if not data or to_word(data) != word:
         raise ListRefused("it is damaged")
     return data
 

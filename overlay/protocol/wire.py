@@ -185,7 +185,7 @@ def encode_request(transaction_id: bytes, request: AnyRequest) -> bytes:
 
 
 def _padded_size(request: AnyRequest) -> int:
-    if isinstance(request, Ping):
+    if isinstance(request, Ping) and request.prove:
         return PADDED_PING
     if isinstance(request, FindNode | FindValue) and not request.token:
         return PADDED

@@ -1,7 +1,7 @@
 """Lists that people read aloud and type: what is mistyped is named."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from overlay.protocol.bootstrap_list import ListRefused
@@ -19,7 +19,7 @@ from overlay.protocol.bootstrap_text import (
 DATA = bytes(range(100, 180))
 
 
-@given(st.binary(max_size=300))
+@given(st.binary(min_size=1, max_size=300))
 def test_what_was_written_is_read(data: bytes) -> None:
     assert from_lines("\n".join(to_lines(data))) == data
     assert from_word(to_word(data)) == data
@@ -101,6 +101,7 @@ def test_lines_of_two_lists_are_not_mixed() -> None:
         from_lines("\n".join(to_lines(DATA)[:9] + to_lines(bytes(200))[9:]))
 
 
+@example("fc1:")
 @given(st.text(max_size=200))
 def test_any_text_is_refused_in_words(text: str) -> None:
     for read in (from_lines, from_word):
