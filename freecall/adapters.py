@@ -16,7 +16,7 @@ from trust.uris import self_certifying_uri
 
 from .errors import NotAMeshUri
 from .evidence import ClaimEvidence, Evidence, EvidenceGatherer
-from .mesh_uri import canonical, user_of
+from .mesh_uri import canonical, name_of, user_of
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ class MeshDirectory:
         return self._peer(evidence, choose(evidence))
 
     def _peer(self, evidence: Evidence, claim: ClaimEvidence) -> Peer:
-        name = user_of(evidence.uri)
+        name = name_of(evidence.uri)
         if not claim.endpoints:
             raise Refusal(480, f"{name} is known, but their node is away now. Try again later.")
         if claim.key is not None:
@@ -113,7 +113,7 @@ class MeshDirectory:
         self._keys.remember(self._me.fingerprint, self._me.user.openpgp_key)
         return Peer(
             uri=uri,
-            display_name=user_of(uri),
+            display_name=name_of(uri),
             trust=SELF,
             fingerprint=self._me.fingerprint,
             node_public_key=self._me.node_public_key,
@@ -128,7 +128,7 @@ def choose(evidence: Evidence) -> ClaimEvidence:
     Raises:
         Refusal: no claim, several unknown ones, or another key than the pinned one.
     """
-    name = user_of(evidence.uri)
+    name, user = name_of(evidence.uri), user_of(evidence.uri)
     if evidence.pinned is not None:
         return evidence.pinned
     if evidence.conflict:
@@ -140,12 +140,12 @@ def choose(evidence: Evidence) -> ClaimEvidence:
         raise Refusal(480, f"{name} is known, but not on the mesh now. Try again later.")
     people = {claim.fingerprint: claim for claim in evidence.believable}
     if not people:
-        raise Refusal(404, f"Nobody on the mesh is called {name}.")
+        raise Refusal(404, f"Nobody on the mesh is called {user}.")
     if len(people) > 1:
         raise Refusal(
             300,
             f"{len(people)} people call themselves {name}. Choose one by the long address.",
-            alternatives=tuple(self_certifying_uri(name, fingerprint) for fingerprint in sorted(people)),
+            alternatives=tuple(self_certifying_uri(user, fingerprint) for fingerprint in sorted(people)),
         )
     return max(evidence.believable, key=lambda claim: (bool(claim.endpoints), claim.serial))
 
@@ -181,7 +181,7 @@ class MeshAdmission:
             )
         except (NotAMeshUri, DelegationRefused, BadKey) as error:
             raise Refusal(403, f"The caller could not show who they are: {error}") from error
-        name = user_of(uri)
+        name = name_of(uri)
         if signed.fingerprint == self._me.fingerprint:
             trust: Trust = SELF
         else:
@@ -201,7 +201,10 @@ class MeshAdmission:
 
 
 class OneUser:
-    """Answers the gateway's `Accounts` port for a node with one user, reachable by name and by long address."""
+    """Answers the gateway's `Accounts` port for a node with one user, reachable by name and by long address.
+
+    An unlisted user is nobody here under the bare name: else each node could be asked for a list of names.
+    """
 
     def __init__(self, user: LocalUser, uris: frozenset[str]) -> None:
         self._user = user

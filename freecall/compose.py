@@ -207,6 +207,7 @@ def _ready(identity: Identity, ports: Ports, data: DataDirectory, control: str) 
     return {
         "version": __version__,
         "name": identity.name,
+        "unlisted": identity.unlisted,
         "uri": identity.uri,
         "self_certifying_uri": identity.long_uri,
         "fingerprint": identity.keyring.fingerprint,

@@ -24,6 +24,7 @@ class NodeConfig:
     """Who this node is and how it meets others."""
 
     name: str = ""
+    unlisted: bool = False
     listen: str = ""
     bootstrap: tuple[str, ...] = ()
     bootstrap_list: tuple[str, ...] = ()
@@ -79,6 +80,9 @@ TEMPLATE = f"""\
 [node]
 # Your name on the mesh: name@mesh. Default: the login name.
 #name = ""
+# Be found only by those who have your whole address, name+SECRET@mesh; the secret is drawn once.
+# Once true it stays: to be listed again, also remove the file unlisted.secret.
+#unlisted = false
 # Mesh address, HOST:PORT (UDP for the directory, TCP for calls).
 # Default: all addresses, port {MESH_PORT} or the next free one.
 #listen = ""

@@ -12,7 +12,7 @@ from trust.uris import self_certifying_uri
 
 from .config import Config
 from .errors import ConfigError, reason
-from .mesh_uri import canonical, login_name, user_of
+from .mesh_uri import MAX_USER, SECRET_BYTES, canonical, is_secret, login_name, secret_from, user_of
 from .store import DataDirectory
 
 DELEGATION_SECONDS = 2 * 365 * 86400
@@ -21,9 +21,14 @@ RENEW_BEFORE_SECONDS = 365 * 86400
 
 @dataclass(frozen=True)
 class Identity:
-    """A node and the user it speaks for."""
+    """A node and the user it speaks for.
+
+    ``name`` is what people and phones say; ``uri`` and ``long_uri`` are the addresses, with a secret in them when the
+    user is ``unlisted``.
+    """
 
     name: str
+    unlisted: bool
     uri: str
     long_uri: str
     node_key: NodeKey
@@ -34,7 +39,7 @@ class Identity:
 
     @property
     def uris(self) -> frozenset[str]:
-        """Every address under which the user is called."""
+        """Every address under which the user is called from the mesh."""
         return frozenset({self.uri, self.long_uri})
 
 
@@ -62,6 +67,35 @@ def user_name(data: DataDirectory, wanted: str) -> str:
     if name != kept:
         store.save(name.encode() + b"\n")
     return name
+
+
+def user_part(data: DataDirectory, name: str, *, unlisted: bool) -> str:
+    """Return the user part of the address: the name, or ``name+SECRET``.
+
+    The secret is drawn the first time that ``unlisted`` is asked for. It stays, and so does the user: a start that
+    forgets to ask again must not list them.
+
+    Raises:
+        ConfigError: the name leaves no room for the secret, or the file with the secret is damaged.
+    """
+    store = data.file("unlisted.secret")
+    raw = store.load()
+    if raw is None and not unlisted:
+        return name
+    kept = None if raw is None else raw.decode(errors="replace").strip()
+    secret = kept if kept is not None else secret_from(secrets.token_bytes(SECRET_BYTES))
+    room = MAX_USER - len(secret) - 1
+    if not is_secret(secret):
+        raise ConfigError(
+            f"{store.path} is damaged. Restore it from a copy; for a new address remove it and say --unlisted."
+        )
+    if len(name) > room:
+        raise ConfigError(
+            f"An unlisted name can have {room} letters, {name} has {len(name)}. Choose a shorter one."
+        )
+    if kept is None:
+        store.save(secret.encode() + b"\n")
+    return f"{name}+{secret}"
 
 
 def sip_secret(data: DataDirectory, secret_file: str) -> str:
@@ -96,14 +130,17 @@ async def open_identity(data: DataDirectory, config: Config, *, now: float) -> I
         ConfigError: something on disk or in the configuration cannot be used.
     """
     name = user_name(data, config.node.name)
-    uri = canonical(name)
+    user = user_part(data, name, unlisted=config.node.unlisted)
+    uri = canonical(user)
     key = node_key(data)
     backend = cast("Backend", config.node.openpgp)  # checked when the configuration was read
-    keyring = await open_keyring(data.path, f"{name} <{uri}>", backend=backend)
+    user_id = f"{name} <{canonical(name)}>"  # without the secret: keys are copied to other places
+    keyring = await open_keyring(data.path, user_id, backend=backend)
     return Identity(
         name=name,
+        unlisted=user != name,
         uri=uri,
-        long_uri=self_certifying_uri(name, keyring.fingerprint),
+        long_uri=self_certifying_uri(user, keyring.fingerprint),
         node_key=key,
         keyring=keyring,
         public_key=await keyring.export(),

@@ -1,5 +1,6 @@
 """Mesh addresses as people type them, brought into the one form that is hashed, signed and compared."""
 
+import base64
 import getpass
 import re
 
@@ -7,10 +8,13 @@ from .errors import NotAMeshUri
 
 DOMAIN = "mesh"
 MAX_USER = 64
+SECRET_BYTES = 10
+SECRET_LETTERS = 16
 
 _MESH_URI = re.compile(
     rf"(?:sips?:)?([a-z0-9][a-z0-9._+-]{{0,{MAX_USER - 1}}})@((?:[a-z2-7]{{32}}\.)?{DOMAIN})", re.ASCII
 )
+_SECRET = re.compile(rf"[a-z2-7]{{{SECRET_LETTERS}}}", re.ASCII)
 
 
 def canonical(text: str) -> str:
@@ -33,6 +37,23 @@ def canonical(text: str) -> str:
 def user_of(uri: str) -> str:
     """Return the user part of a canonical mesh URI."""
     return uri.removeprefix("sip:").partition("@")[0]
+
+
+def name_of(uri: str) -> str:
+    """Return what to call the user of a canonical mesh URI: the user part, without the secret of an unlisted one."""
+    user = user_of(uri)
+    name, _, secret = user.rpartition("+")
+    return name if name and is_secret(secret) else user
+
+
+def is_secret(text: str) -> bool:
+    """Tell whether ``text`` has the form of the secret in an unlisted address."""
+    return _SECRET.fullmatch(text) is not None
+
+
+def secret_from(drawn: bytes) -> str:
+    """Return 10 random bytes as the secret of an unlisted address: 16 letters and digits, base32 in lower case."""
+    return base64.b32encode(drawn).decode().lower()
 
 
 def short_uri(uri: str) -> str:

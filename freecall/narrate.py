@@ -128,6 +128,7 @@ def welcome(ready: dict[str, Any]) -> str:
         "",
         f"  You are     {ready['uri'].removeprefix('sip:')}",
         f"              {ready['self_certifying_uri'].removeprefix('sip:')}  (only your key can claim this one)",
+        *(["              unlisted: only who has the whole address finds you"] if ready["unlisted"] else []),
         f"  Your key    {spaced(ready['fingerprint'])}",
         "",
         f"  Your phone  server    {sip['address']}  (UDP or TCP; as outbound proxy where it asks for one)",

@@ -59,6 +59,9 @@ def _arguments() -> argparse.Namespace:
     command = parser("fc-node", "Run a Free Call node: your phone's way onto the mesh.")
     command.add_argument("--name", metavar="NAME", help="your name on the mesh (default: the login name)")
     command.add_argument(
+        "--unlisted", action="store_true", help="be found only by those to whom you gave your whole address"
+    )
+    command.add_argument(
         "--bootstrap",
         metavar="HOST:PORT",
         action="append",
@@ -93,6 +96,7 @@ def _configuration(arguments: argparse.Namespace, data: Path) -> Config:
     node = replace(
         config.node,
         name=arguments.name or config.node.name,
+        unlisted=arguments.unlisted or config.node.unlisted,
         listen=arguments.listen or config.node.listen,
         bootstrap=(*arguments.bootstrap, *config.node.bootstrap),
         lan=config.node.lan and not arguments.no_lan,

@@ -35,10 +35,16 @@ class Outgoing:
 
     async def find(self, joint: Joint) -> Callee:
         """Return whom to invite and with which offer; raise `Refusal`."""
-        callee = self.node.accounts.by_uri(self.target)
-        if callee is not None and self.node.service_for(self.target, callee) is None:
+        target = self._meant()
+        callee = self.node.accounts.by_uri(target)
+        if callee is not None and self.node.service_for(target, callee) is None:
             return self._find_here(callee)
-        return await self._find_in_mesh(joint)
+        return await self._find_in_mesh(joint, target)
+
+    def _meant(self) -> str:
+        """Return whom the phone means: the name that it registers under is its own user's, whatever their address."""
+        own = f"sip:{self.user.username}@{self.node.domain}"
+        return self.user.uri if self.target == own else self.target
 
     def _find_here(self, callee: LocalUser) -> Callee:
         """Two phones of one node talk directly: the SDP goes from one to the other as it is."""
@@ -48,10 +54,10 @@ class Outgoing:
         legs = legs_to(self.node, phones, callee, caller, call_id, self.phone.max_forwards)
         return Callee(self.node.as_peer(callee), call_id, self.phone.offer, legs)
 
-    async def _find_in_mesh(self, joint: Joint) -> Callee:
-        peer = await self.node.directory.resolve(self.target)
+    async def _find_in_mesh(self, joint: Joint, target: str) -> Callee:
+        peer = await self.node.directory.resolve(target)
         call_id = self.node.token()
-        leg = leg_to_node(self.node, peer, self.target, self.user, call_id, self.phone.max_forwards)
+        leg = leg_to_node(self.node, peer, target, self.user, call_id, self.phone.max_forwards)
         allowed = self.phone.address[0] if self.phone.address is not None else self.phone.phone_host
         context = MediaContext(
             call_id=call_id,

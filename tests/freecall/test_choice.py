@@ -111,3 +111,12 @@ def test_a_user_is_found_by_every_address_and_by_nothing_else() -> None:
     assert accounts.by_uri("SIP:Bob@mesh") is user
     assert accounts.by_uri(f"sip:bob@{'a' * 32}.mesh") is user
     assert accounts.by_uri("sip:bob@example.org") is None
+
+
+def test_an_unlisted_user_is_nobody_here_under_the_bare_name() -> None:
+    uri = "sip:bob+q7k3m5x2p4r6t7v2@mesh"
+    user = LocalUser(uri, "bob", "bob", b"", b"", "secret")
+    accounts = OneUser(user, frozenset({uri}))
+    assert accounts.by_uri(uri) is user
+    assert accounts.by_username("bob") is user
+    assert accounts.by_uri("sip:bob@mesh") is None

@@ -6,6 +6,7 @@ import pytest
 from freecall.config import Config, NodeConfig, PhonesConfig
 from freecall.errors import ConfigError, NotAMeshUri
 from freecall.identity import Identity, open_identity
+from freecall.mesh_uri import name_of
 from freecall.store import DataDirectory
 from trust.delegation import check
 
@@ -89,3 +90,56 @@ async def test_a_name_that_cannot_be_is_a_sentence(tmp_path: Path) -> None:
     config = replace(config, node=replace(config.node, name="a b"))
     with pytest.raises(NotAMeshUri):
         await opened(tmp_path / "d", config)
+
+
+UNLISTED = Config(node=NodeConfig(name="bob", openpgp="sequoia", unlisted=True))
+LISTED = Config(node=NodeConfig(name="bob", openpgp="sequoia"))
+
+
+async def test_an_unlisted_user_has_a_secret_in_every_address_and_is_called_by_the_name(
+    tmp_path: Path,
+) -> None:
+    me = await opened(tmp_path / "d", UNLISTED)
+    assert (me.name, me.unlisted) == ("bob", True)
+    for uri in me.uris:
+        assert uri.startswith("sip:bob+")
+        assert name_of(uri) == "bob"
+        node = me.node_key.public_key
+        await check(me.keyring, me.delegation, me.public_key, now=NOW, uri=uri, node_public_key=node)
+    other = await opened(tmp_path / "e", UNLISTED)
+    assert not me.uris & other.uris
+
+
+async def test_the_secret_is_in_no_key_since_keys_are_copied_to_other_places(tmp_path: Path) -> None:
+    me = await opened(tmp_path / "d", UNLISTED)
+    secret = (tmp_path / "d" / "unlisted.secret").read_text().strip()
+    assert f"bob+{secret}@mesh" in me.uri
+    assert secret.encode() not in me.public_key
+    assert b"bob <sip:bob@mesh>" in me.public_key
+
+
+async def test_who_was_unlisted_stays_so_until_the_secret_is_removed(tmp_path: Path) -> None:
+    listed = await opened(tmp_path / "d", LISTED)
+    assert not listed.unlisted
+    first = await opened(tmp_path / "d", UNLISTED)
+    assert (await opened(tmp_path / "d", LISTED)).uri == first.uri
+    assert first.delegation.delegation.serial > listed.delegation.delegation.serial
+    (tmp_path / "d" / "unlisted.secret").unlink()
+    assert (await opened(tmp_path / "d", LISTED)).uri == listed.uri
+
+
+@pytest.mark.parametrize("damage", ["", "short", "Q7K3M5X2P4R6T7V2", "\xff"])
+async def test_a_damaged_secret_is_a_sentence_and_lists_nobody(tmp_path: Path, damage: str) -> None:
+    await opened(tmp_path / "d", UNLISTED)
+    (tmp_path / "d" / "unlisted.secret").write_bytes(damage.encode("latin-1"))
+    for config in (UNLISTED, LISTED):
+        with pytest.raises(ConfigError, match="damaged"):
+            await opened(tmp_path / "d", config)
+
+
+async def test_an_unlisted_name_leaves_room_for_the_secret(tmp_path: Path) -> None:
+    longest = replace(UNLISTED, node=replace(UNLISTED.node, name="b" * 47))
+    assert len((await opened(tmp_path / "d", longest)).uri) == len("sip:@mesh") + 64
+    too_long = replace(UNLISTED, node=replace(UNLISTED.node, name="b" * 48))
+    with pytest.raises(ConfigError, match="47 letters"):
+        await opened(tmp_path / "e", too_long)

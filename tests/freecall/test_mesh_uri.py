@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from freecall.errors import NotAMeshUri
-from freecall.mesh_uri import canonical, login_name, user_of
+from freecall.mesh_uri import canonical, is_secret, login_name, name_of, secret_from, short_uri, user_of
 
 LONG = "sip:bob@mfrggzdfmztwq2lkmfrggzdfmztwq2lk.mesh"
 
@@ -45,3 +45,31 @@ def test_the_login_name_is_a_user_name(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("getpass.getuser", lambda login=login: login)
         assert login_name() == name
         assert user_of(canonical(login_name())) == name
+
+
+@pytest.mark.parametrize(
+    ("uri", "name"),
+    [
+        ("sip:bob@mesh", "bob"),
+        (LONG, "bob"),
+        ("sip:bob+q7k3m5x2p4r6t7v2@mesh", "bob"),
+        ("sip:bob+work+q7k3m5x2p4r6t7v2@mesh", "bob+work"),
+        ("sip:bob+work@mesh", "bob+work"),
+        ("sip:bob+q7k3m5x2p4r6t7v1@mesh", "bob+q7k3m5x2p4r6t7v1"),
+        ("sip:bob+q7k3m5x2p4r6t7v2" + LONG.removeprefix("sip:bob"), "bob"),
+    ],
+)
+def test_the_secret_of_an_unlisted_address_is_not_part_of_the_name(uri: str, name: str) -> None:
+    assert canonical(uri) == uri
+    assert name_of(uri) == name
+
+
+def test_both_forms_of_an_address_have_one_short_form() -> None:
+    assert short_uri(LONG) == short_uri("sip:bob@mesh") == "sip:bob@mesh"
+
+
+@given(st.binary(min_size=10, max_size=10))
+def test_ten_random_bytes_make_a_secret_that_can_be_dialled(drawn: bytes) -> None:
+    secret = secret_from(drawn)
+    assert is_secret(secret)
+    assert canonical(f"bob+{secret}".upper()) == f"sip:bob+{secret}@mesh"
