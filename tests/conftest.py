@@ -17,6 +17,8 @@ PROGRAMS = {
     "gpg": "gnupg",
     "sox": "sox",
     "espeak-ng": "espeak-ng",
+    "spin": "spin",
+    "tcc": "tcc libc6-dev",
 }
 TIERS = ("loopback", "interop", "namespaces", "long")
 BY_SCRIPT = {"interop": "FREECALL_PROGRAMS_MISSING", "namespaces": "FREECALL_NO_ROOT"}
