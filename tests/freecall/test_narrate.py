@@ -1,7 +1,7 @@
 from typing import Any
 
 from freecall.events import Event
-from freecall.narrate import Narrator, as_text, spaced
+from freecall.narrate import Narrator, as_text, spaced, welcome
 
 SECURED: dict[str, Any] = {
     "call": "1",
@@ -93,3 +93,22 @@ def test_being_cut_off_is_told_from_being_alone_and_who_cannot_be_reached_learns
     assert "nobody can call you" in cut_off
     assert "cannot reach" in told(("reachability", {"reachable": False, "seen_as": "45.0.0.1:7350"}))
     assert "45.0.0.1:7350" in told(("reachability", {"reachable": True, "seen_as": "45.0.0.1:7350"}))
+
+
+def test_a_person_reads_who_they_are_and_whether_they_are_unlisted() -> None:
+    address = "bob+q7k3m5x2p4r6t7v2@mesh"
+    ready: dict[str, Any] = {
+        "version": "1",
+        "unlisted": True,
+        "uri": f"sip:{address}",
+        "self_certifying_uri": "sip:bob+q7k3m5x2p4r6t7v2@mfrggzdfmztwq2lkmfrggzdfmztwq2lk.mesh",
+        "fingerprint": "AB12" * 10,
+        "sip": {"address": "127.0.0.1:5060", "username": "bob", "domain": "mesh", "secret": "x"},
+        "provisioning": {},
+        "mesh": ["192.0.2.1:7350"],
+        "networks": [{"name": "public", "private": False}],
+        "data": "/home/bob",
+    }
+    assert f"You are     {address}" in welcome(ready)
+    assert "only who has the whole address finds you" in welcome(ready)
+    assert "whole address" not in welcome({**ready, "unlisted": False})
