@@ -174,11 +174,13 @@ class ReachabilityCheck:
         return list(chosen.values())
 
     async def _ask_to_dial(self, contact: Contact, endpoint: Endpoint | None) -> Dialed | None:
+        if not self._protocol.token(contact):
+            await self._protocol.ping(contact.endpoint)
         token = self._protocol.token(contact)
         if not token:
             return None
-        key = self._protocol.key
-        request = Dial(key.node_id, self._protocol.is_client_to(contact.endpoint), token, endpoint)
+        client = self._protocol.is_client_to(contact.endpoint)
+        request = Dial(self._protocol.key.node_id, client, token, endpoint)
         answer = await self._protocol.request(contact.endpoint, request, Dialed)
         return answer if isinstance(answer, Dialed) else None
 
@@ -236,6 +238,7 @@ class ReachabilityCheck:
             if self._is_closed(realm):
                 self._judge(realm)
             self._reached.set()
+        self._write(source)  # our answer opens the way for its next request
 
     def _have_written_to(self, host: str) -> bool:
         written = self._written_to.get(host)
@@ -274,6 +277,4 @@ class ReachabilityCheck:
 
     async def _pass_on(self, helpers: Sequence[Contact], asker: Endpoint) -> None:
         for helper in helpers:
-            if not self._protocol.token(helper):
-                await self._protocol.ping(helper.endpoint)
             await self._ask_to_dial(helper, asker)
