@@ -58,7 +58,10 @@ class Narrator:
         seen_as = f" They see it at {f['seen_as']}." if f["seen_as"] else ""
         if f["reachable"]:
             return f"Other nodes can reach this one.{seen_as}"
-        return f"Other nodes cannot reach this one: a router or firewall is in between.{seen_as}"
+        return (
+            f"Other nodes cannot reach this one: a router or firewall is in between.{seen_as}"
+            " Open the mesh port there, UDP and TCP, to be called from outside."
+        )
 
     def _published(self, f: dict[str, Any]) -> str:
         name = f["uri"].removeprefix("sip:")
