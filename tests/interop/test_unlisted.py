@@ -1,11 +1,13 @@
 """An unlisted user, from the outside: found and called by the whole address, and by nothing that can be guessed."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from tests.kit.nodes import DataDirectory, Node, resolves
+from tests.kit.site import connect, ended, phone_of, secured
 from trust.uris import self_certifying_uri
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -62,3 +64,21 @@ async def test_who_is_called_by_them_sees_the_name_and_has_the_address(nodes: tu
     assert (call.json["ok"], call.json["signed"]) == (True, True)
     started = await alice.event("call_started", direction="in")
     assert (started["peer"], started["display"]) == (bob.uri, "bob")
+
+
+@pytest.mark.interop
+async def test_phones_dial_the_address_and_ring_under_the_name(voices: dict[str, dict[int, Path]]) -> None:
+    with DataDirectory("alice") as one, DataDirectory("bob") as other:
+        async with (
+            Node("alice", one) as alice,
+            Node("bob", other, bootstrap=[alice.mesh_text], arguments=["--unlisted"]) as bob,
+            phone_of(alice, voices["alice"]) as near,
+            phone_of(bob, voices["bob"]) as far,
+        ):
+            await resolves(alice, bob)
+            for caller, callee, address in ((near, far, bob.uri), (far, near, alice.uri)):
+                await connect(caller, callee, address)
+                await secured(alice, bob)
+                await caller.hang_up()
+                await callee.event("CALL_CLOSED")
+                await ended(alice, bob)
