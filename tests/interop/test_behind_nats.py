@@ -12,7 +12,8 @@ import pytest_asyncio
 from freecall.control.client import ControlClient
 from freecall.store import FileStore
 from overlay.peers import RememberedPeers
-from tests.kit.internet import Internet, Router
+from tests.kit.internet import MESH_PORT, Internet, Router
+from tests.kit.journal import Event
 from tests.kit.nodes import DataDirectory, Node, resolves
 
 pytestmark = [pytest.mark.namespaces, pytest.mark.timeout(60), pytest.mark.asyncio(loop_scope="module")]
@@ -28,6 +29,8 @@ class World:
 
     internet: Internet
     nodes: dict[str, Node]
+    told: dict[str, Event]
+    """What each of those at home said of its place, when it had found out."""
 
     def __getitem__(self, name: str) -> Node:
         return self.nodes[name]
@@ -66,6 +69,7 @@ async def world() -> AsyncIterator[World]:
         nodes = {}
         for name in (*PUBLIC, *BEHIND):
             folder = stack.enter_context(DataDirectory(name))
+            (folder / "config.toml").write_text('[calls]\nanswer_with = "echo"\n')
             bootstrap = () if name == PUBLIC[0] else (first,)
             namespace = internet.namespace(name)
             nodes[name] = Node(name, folder, namespace=namespace, listen="", sip="", bootstrap=bootstrap)
@@ -73,13 +77,15 @@ async def world() -> AsyncIterator[World]:
         await start(stack, [nodes[name] for name in PUBLIC[1:]])
         await knows(nodes[PUBLIC[0]], len(PUBLIC) - 1)
         await start(stack, [nodes[name] for name in BEHIND])
-        yield World(internet, nodes)
+        told = {name: await nodes[name].event("reachability") for name in BEHIND}
+        for name in BEHIND:
+            await resolves(nodes["ben"], nodes[name], timeout=10)
+        yield World(internet, nodes, told)
 
 
 async def test_who_is_behind_a_router_says_whether_others_can_reach_it(world: World) -> None:
     for name in BEHIND:
-        told = await world[name].event("reachability")
-        is_open = HOMES[name] is Router.FULL_CONE
+        told, is_open = world.told[name], HOMES[name] is Router.FULL_CONE
         assert told["reachable"] is is_open
         now = await status(world[name])
         assert now["reachable"] is is_open
@@ -114,3 +120,26 @@ async def test_an_opened_port_is_published(world: World) -> None:
     answer = await world["ben"].lookup(world["port"].uri)
     (claim,) = answer.json["claims"]
     assert claim["endpoints"] == ["192.168.1.2:7350"]
+
+
+@pytest.mark.parametrize(
+    ("caller", "callee"), [("port", "finn"), ("sym", "finn"), ("cone", "finn"), ("finn", "cone")]
+)
+async def test_homes_call_the_internet_and_it_calls_who_has_opened_the_port(
+    world: World, caller: str, callee: str
+) -> None:
+    answer = await world[caller].call(world[callee].uri, "--seconds", "1")
+    assert answer.code == 0, answer.json
+    assert answer.json["signed"] is True
+
+
+async def test_who_gets_another_address_is_found_there_and_seen_there(world: World) -> None:
+    now_at = f"{world.internet.renumber('finn')}:{MESH_PORT}"
+    async with asyncio.timeout(20):
+        while True:
+            answer = await world["port"].lookup(world["finn"].uri)
+            if [claim["endpoints"] for claim in answer.json.get("claims", ())] == [[now_at]]:
+                break
+        while (await status(world["finn"]))["seen_as"] != now_at:  # noqa: ASYNC110 - another process
+            await asyncio.sleep(0.1)
+    assert (await status(world["finn"]))["reachable"] is True

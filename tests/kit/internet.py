@@ -61,6 +61,13 @@ class Internet(Namespaces):
         """The host's mesh port, as seen from the Internet when nothing translates it."""
         return f"{self.address(host)}:{MESH_PORT}"
 
+    def renumber(self, host: str) -> str:
+        """Give a host on the Internet another address in its network; return it. Nobody is told."""
+        namespace, number = self.namespace(host), self._hosts.index(host) + 1
+        ip("-n", namespace, "address", "flush", "dev", "wan")
+        self._configure(host, "wan", f"45.0.{number}.3", gateway=f"45.0.{number}.1")
+        return f"45.0.{number}.3"
+
     def _connect(self, machine: str, host: str = "") -> None:
         host = host or machine
         gateway = f"45.0.{self._hosts.index(host) + 1}.1"
