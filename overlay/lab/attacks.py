@@ -73,7 +73,8 @@ class Grind:
 class Crawl:
     """Somebody reads every value of every node, and guesses names: a ``share`` of them is in the dictionary.
 
-    Shows which share of the guessed names is learned, and of the others.
+    The names of all unlisted users are in it too, but their secrets are not. Shows which share of the guessed names is
+    learned, and of all other values.
     """
 
     share: float = 0.5
@@ -88,8 +89,10 @@ class Crawl:
             for held in node.protocol.store_of_records.held():
                 if held.kind is Kind.CLAIM:
                     seen.setdefault(held.target, set()).add(held.raw)
-        names = [name.uri for name in world.names if name.is_published]
+        names = [name.uri for name in world.names if name.is_published and not name.is_unlisted]
+        unlisted = [name for name in world.names if name.is_unlisted]
         guesses = set(lab.dice.sample(names, round(self.share * len(names))))
+        guesses |= {name.uri.partition("+")[0] + "@mesh" for name in unlisted}
         opened = {uri for uri in guesses if any(_opens(uri, raw) for raw in seen.get(claim_target(uri), ()))}
         guessed = {claim_target(uri) for uri in guesses}
         others = [(target, raw) for target, raws in seen.items() if target not in guessed for raw in raws]
@@ -97,7 +100,7 @@ class Crawl:
         leaked = sum(any(_opens(uri, raw, target) for uri in tried) for target, raw in others)
         return {
             "values_seen": sum(map(len, seen.values())),
-            "learned_of_guessed": len(opened) / max(1, len(guesses)),
+            "learned_of_guessed": len(opened) / max(1, len(guesses) - len(unlisted)),
             "learned_of_others": leaked / max(1, len(others)),
         }
 

@@ -41,15 +41,21 @@ class SettledBucket(KBucket):  # type: ignore[misc]
 
 
 class Census:
-    """All members. ``contact`` makes the contact of a member by its number."""
+    """All members. ``contact`` makes the contact of a member by its number.
 
-    def __init__(self, ids: Sequence[bytes], contact: Callable[[int], Contact], *, k: int, seed: int) -> None:
+    ``fill`` is how full the buckets are for which there are more nodes than places.
+    """
+
+    def __init__(
+        self, ids: Sequence[bytes], contact: Callable[[int], Contact], *, k: int, seed: int, fill: float = 1.0
+    ) -> None:
         numbered = sorted((int.from_bytes(node_id, "big"), number) for number, node_id in enumerate(ids))
         self._ids = [long_id for long_id, _ in numbered]
         self._numbers = [number for _, number in numbered]
         self._contact = contact
         self._k = k
         self._seed = seed
+        self._most = max(1, round(fill * k))
 
     def nearest(self, target: int, count: int, among: Callable[[int], bool] | None = None) -> list[int]:
         """Return the numbers of the ``count`` members closest to ``target``, closest first; of those in ``among``."""
@@ -103,14 +109,14 @@ class Census:
         self._grow(leaves, own_id, (middle + 1, upper), (cut, high), depth + 1)
 
     def _members(self, own_id: int, low: int, high: int, others: int) -> list[Contact]:
-        """Return up to k of the others there, which is by chance, but the same each time."""
+        """Return those there, or some of them when there are many: by chance, but the same each time."""
         if others <= self._k:
             chosen: Sequence[int] = range(low, high)
         else:
             chance = dice(own_id ^ low ^ self._seed)
-            chosen = chance.sample(range(low, high), self._k + 1)
+            chosen = chance.sample(range(low, high), self._most + 1)
         contacts = [self._contact(self._numbers[at]) for at in chosen if self._ids[at] != own_id]
-        return contacts[: self._k]
+        return contacts[: self._k if others <= self._k else self._most]
 
     def _id_of(self, number: int) -> int:
         return self._contact(number).long_id

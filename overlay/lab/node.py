@@ -124,6 +124,12 @@ class LabNode:
         if self.socket is not None:
             self.socket.silent = True
 
+    def unsilence(self) -> None:
+        """Plug it in again."""
+        self.alive = True
+        if self.socket is not None:
+            self.socket.silent = False
+
     def holds(self, target: bytes, now: float) -> bool:
         """Tell whether it has a live value under ``target``."""
         return bool(self.overlay and self.protocol.store_of_records.get(target, now))

@@ -12,7 +12,7 @@ from .attacks import Collude, Crawl, Grind
 from .measure import Expectation
 from .nat import NatKind
 from .run import Planned, Step
-from .steps import Churn, Heal, Kill, Look, Part, Publish, Resolve, Update, Wait
+from .steps import Churn, Heal, Kill, Look, Move, Part, Publish, Resolve, Unplug, Update, Wait
 from .world import Mesh
 
 FOLDER = Path(__file__).parent / "scenarios"
@@ -23,6 +23,8 @@ STEPS: dict[str, type[Step]] = {
     "kill": Kill,
     "part": Part,
     "heal": Heal,
+    "move": Move,
+    "unplug": Unplug,
     "wait": Wait,
     "look": Look,
     "churn": Churn,
@@ -115,6 +117,8 @@ def _mesh(table: Mapping[str, Any]) -> Mesh:
     mesh = Mesh(
         **_checked(Mesh, options, "[mesh]"), nat={kinds[kind]: float(share) for kind, share in nat.items()}
     )
+    if not 0 < mesh.fill <= 1:
+        raise ValueError("[mesh]: fill is above 0, and 1 at most")
     if mesh.nodes < 1 or not MIN_K <= mesh.k <= MAX_K or not 0 <= mesh.loss < 1:
         raise ValueError(f"[mesh]: at least one node, k from {MIN_K} to {MAX_K}, loss from 0 to below 1")
     return mesh

@@ -14,10 +14,14 @@ MAX_PICKS = 100
 
 @dataclass(frozen=True)
 class Publish:
-    """``names`` nodes publish a claim each (0: every node), and every node where it can be reached, if ``records``."""
+    """``names`` nodes publish a claim each (0: every node), and every node where it can be reached, if ``records``.
+
+    The share ``unlisted`` of the names has a secret in it.
+    """
 
     names: int = 0
     records: bool = False
+    unlisted: float = 0.0
     every_ms: float = 100.0
 
     async def run(self, lab: Run) -> Metrics:
@@ -25,7 +29,7 @@ class Publish:
         world = lab.world
         alive = [node for node in world.alive() if node.up.is_set()]
         owners = lab.dice.sample(alive, self.names) if self.names else alive
-        names = [world.name(owner) for owner in owners]
+        names = [world.name(owner, unlisted=lab.dice.random() < self.unlisted) for owner in owners]
         if world.is_settled:
             for name in names:
                 world.place(name)
@@ -187,6 +191,46 @@ class Heal:
 
     def __str__(self) -> str:
         return "the parts are joined again"
+
+
+@dataclass(frozen=True)
+class Move:
+    """A ``share`` of the nodes gets another address in another network, and is not told."""
+
+    share: float = 0.2
+
+    async def run(self, lab: Run) -> Metrics:
+        """Do it."""
+        for node in lab.world.some(self.share, lab.world.alive()):
+            lab.world.move(node)
+        lab.mark(f"{self.share:.0%} move")
+        return {}
+
+    def __str__(self) -> str:
+        return f"{self.share:.0%} of the nodes change their address"
+
+
+@dataclass(frozen=True)
+class Unplug:
+    """A ``share`` of the nodes loses its network for some ``seconds``; then it is there again."""
+
+    share: float = 0.2
+    seconds: float = 600.0
+
+    async def run(self, lab: Run) -> Metrics:
+        """Do it."""
+        asleep = lab.world.some(self.share, lab.world.alive())
+        for node in asleep:
+            node.silence()
+        lab.mark(f"{self.share:.0%} unplugged")
+        await asyncio.sleep(self.seconds)
+        for node in asleep:
+            node.unsilence()
+        lab.mark("plugged in")
+        return {}
+
+    def __str__(self) -> str:
+        return f"{self.share:.0%} of the nodes are off the network for {self.seconds:g} s"
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,9 @@ BOOTSTRAP_NODES = 3
 
 @dataclass(frozen=True)
 class Mesh:
-    """What a mesh is made of. ``settled``: as after a long life, without upkeep; else joined, and alive in all ways.
+    """What a mesh is made of.
 
+    ``settled``: as after a long life, without upkeep, each bucket ``fill`` full; else joined, and alive in all ways.
     ``nat``: shares of the nodes behind a translator, by kind. ``per_prefix``: how many share a /24.
     """
 
@@ -39,6 +40,7 @@ class Mesh:
     mean_rtt_ms: float = 80.0
     loss: float = 0.0
     per_prefix: int = 1
+    fill: float = 1.0
     nat: dict[NatKind, float] = field(default_factory=dict)
 
 
@@ -50,6 +52,7 @@ class Name:
     owner: LabNode
     version: int = 1
     is_published: bool = False
+    is_unlisted: bool = False
     placed: tuple[int, ...] = ()
     """In a settled mesh: the numbers of the nodes that were given it."""
 
@@ -75,6 +78,7 @@ class World:
         self.seed = seed
         self._group = asyncio.TaskGroup()
         self._made = 0
+        self._named = 0
         self._census: Census | None = None
         self._by_host: dict[str, LabNode] = {}
         self._given: dict[int, list[tuple[Name, bytes]]] = {}
@@ -179,7 +183,7 @@ class World:
     def know_each_other(self) -> None:
         """Let all that were added be known to all that have not been reached by anybody yet."""
         ids = [node.key.node_id for node in self.nodes]
-        self._census = Census(ids, self._contact, k=self.mesh.k, seed=self.seed)
+        self._census = Census(ids, self._contact, k=self.mesh.k, seed=self.seed, fill=self.mesh.fill)
 
     def _contact(self, number: int) -> Contact:
         return self.nodes[number].contact
@@ -229,9 +233,11 @@ class World:
 
     # -- names ---------------------------------------------------------------------------------------------------
 
-    def name(self, owner: LabNode) -> Name:
-        """Make a name that is not published yet."""
-        name = Name(f"sip:name{len(self.names)}@mesh", owner)
+    def name(self, owner: LabNode, *, unlisted: bool = False) -> Name:
+        """Make a name that is not published yet; an ``unlisted`` one has a secret in it that nobody guesses."""
+        secret = f"+{self.dice.getrandbits(80):020x}" if unlisted else ""
+        name = Name(f"sip:name{self._named}{secret}@mesh", owner, is_unlisted=unlisted)
+        self._named += 1
         self.names.append(name)
         return name
 
@@ -280,6 +286,16 @@ class World:
         node.leaving.set()
         self.bury(node)
         return self.start(self.add())
+
+    def move(self, node: LabNode) -> None:
+        """Give a node that is not behind a translator a new address, in another network; it is not told."""
+        if node.socket is None or node.nat is not None:
+            return
+        self._by_host.pop(node.host, None)
+        node.host = public_host(self._made, self.mesh.per_prefix)
+        self._made += 1
+        node.contact = Contact(node.key.node_id, node.endpoint)
+        self.internet.move(node.socket, node.endpoint)
 
     def part(self, groups: int) -> None:
         """Part the mesh in so many groups of nearly equal size, between which nothing passes."""

@@ -161,3 +161,54 @@ def test_a_report_says_what_was_met_and_what_was_missed() -> None:
 def test_the_large_settled_scenarios_are_as_expected(name: str) -> None:
     report = runs(load(name))
     assert report.is_met, report.as_text()
+
+
+def test_who_moves_or_was_unplugged_is_found_again_after_some_minutes() -> None:
+    *_, found, look = figures(
+        runs(
+            scenario_of(
+                {"do": "publish", "records": True},
+                {"do": "unplug", "share": 0.3, "seconds": 60.0},
+                {"do": "move", "share": 0.3},
+                {"do": "wait", "seconds": 180.0},
+                {"do": "resolve", "times": 30},
+                {"do": "look"},
+                nodes=26,
+            )
+        )
+    )
+    assert found["success"] == 1
+    assert look["pieces"] == 1
+
+
+def test_a_crawler_who_guesses_the_names_of_the_unlisted_finds_none() -> None:
+    _, crawl = figures(
+        runs(scenario_of({"do": "publish", "unlisted": 0.5}, {"do": "crawl", "share": 1.0}, nodes=12))
+    )
+    assert crawl["learned_of_guessed"] == 1
+    assert crawl["learned_of_others"] == 0
+
+
+def test_buckets_that_are_filled_in_part_know_fewer_and_find_all_the_same() -> None:
+    full, sparse = (
+        figures(
+            runs(
+                scenario_of(
+                    {"do": "publish", "names": 20},
+                    {"do": "resolve", "times": 20},
+                    {"do": "look"},
+                    nodes=400,
+                    settled=True,
+                    fill=fill,
+                )
+            )
+        )
+        for fill in (1.0, 0.3)
+    )
+    assert sparse[-1]["contacts"] < full[-1]["contacts"]
+    assert sparse[-2]["success"] == full[-2]["success"] == 1
+
+
+def test_a_bucket_cannot_be_filled_more_than_full() -> None:
+    with pytest.raises(ValueError, match="fill is above 0, and 1 at most"):
+        scenario_of({"do": "publish"}, nodes=5, fill=1.5)
