@@ -90,7 +90,7 @@ class PhoneTraffic:
     def __init__(self, capture: Capture, rtp_ports: range) -> None:
         self._capture = capture
         self._ports = rtp_ports
-        self._start = len(capture.packets)
+        self._start = self._heard_from = len(capture.packets)
 
     def times_heard(self) -> dict[bytes, float]:
         """Return payload -> when it was sent to the phone, for payloads that came once only."""
@@ -107,8 +107,9 @@ class PhoneTraffic:
         return [payload for packet, payload in self._rtp() if packet.source[1] in self._ports]
 
     def heard(self) -> list[bytes]:
-        """Payloads of the RTP packets that the phone was sent, in order."""
-        return [payload for packet, payload in self._rtp() if packet.destination[1] in self._ports]
+        """Payloads of the RTP packets that the phone was sent, in order, since `forget`."""
+        packets = self._rtp(self._heard_from)
+        return [payload for packet, payload in packets if packet.destination[1] in self._ports]
 
     async def until_heard(self, count: int, *, timeout: float = 10) -> None:
         """Wait until the phone was sent `count` RTP packets."""
@@ -130,11 +131,11 @@ class PhoneTraffic:
                     return
 
     def forget(self) -> None:
-        """Count from here."""
-        self._start = len(self._capture.packets)
+        """Forget what was heard; what was spoken may still be on its way to the other phone."""
+        self._heard_from = len(self._capture.packets)
 
-    def _rtp(self) -> Iterator[tuple[Packet, bytes]]:
-        for packet in self._capture.packets[self._start :]:
+    def _rtp(self, start: int = 0) -> Iterator[tuple[Packet, bytes]]:
+        for packet in self._capture.packets[max(start, self._start) :]:
             if packet.protocol == "udp":
                 payload = rtp_payload(packet.payload)
                 if payload is not None:
