@@ -8,6 +8,7 @@ from overlay.errors import OverlayError
 from overlay.protocol.claim import Claim
 from overlay.protocol.endpoint import Endpoint, Scope
 from overlay.protocol.sealed_blob import seal_blob
+from trust.protocol.packed_key import pack
 
 from .events import EventLog
 from .identity import Identity
@@ -52,7 +53,7 @@ class Announcer:
         return tuple(dict.fromkeys([seen_as, *own]))
 
     async def _claim(self) -> Claim:
-        sealed_key = seal_blob(self._identity.uri, self._identity.public_key)
+        sealed_key = seal_blob(self._identity.uri, pack(self._identity.public_key))
         return Claim(
             fingerprint=bytes.fromhex(self._identity.keyring.fingerprint),
             node_public_key=self._identity.node_key.public_key,

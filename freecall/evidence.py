@@ -14,6 +14,7 @@ from overlay.protocol.sealed_blob import unseal_blob
 from trust.delegation import DelegationRefused, SignedDelegation, check
 from trust.keyring import BadKey, Verifier
 from trust.pins import Pins, TrustState
+from trust.protocol.packed_key import unpack
 
 from .mesh_uri import short_uri
 from .meshes import Directory
@@ -174,8 +175,8 @@ class EvidenceGatherer:
             return pin.key
         sealed = await self._overlay.fetch_blob(blob)
         try:
-            return unseal_blob(short_uri(uri), sealed) if sealed is not None else None
-        except WireError:
+            return unpack(unseal_blob(short_uri(uri), sealed)) if sealed is not None else None
+        except (WireError, BadKey):
             return None  # whoever made the claim names a blob that is no key of this name
 
     async def _check(

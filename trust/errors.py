@@ -1,18 +1,27 @@
 """What can go wrong with keys and signatures. Each message is a sentence for the user."""
 
-from .protocol.errors import BadKey, BadSignature, DelegationRefused, TrustError
+from .protocol.errors import (
+    BadKey,
+    BadSignature,
+    DelegationRefused,
+    LetterRefused,
+    TrustError,
+    Unreadable,
+)
 
 __all__ = [
     "BadKey",
     "BadSignature",
     "DelegationRefused",
     "KeyringError",
+    "LetterRefused",
     "PinConflict",
     "PinsDamaged",
     "PinsFull",
     "SignatureRefused",
     "TrustError",
     "UnknownPin",
+    "Unreadable",
 ]
 
 

@@ -19,11 +19,12 @@ from typing import Any, TypeVar
 
 import gnupg
 
-from .errors import KeyringError
+from .errors import KeyringError, Unreadable
 from .keyring import KeyInfo
 from .openpgp import KeyVerifier, last_self_signature, smallest, utc_now
 from .own_file import OwnFile
 from .ports import Store
+from .protocol.packets import MAX_ENCRYPTED_BYTES, check_encrypted
 from .short_home import ShortHome
 from .writer_lock import writer_lock
 
@@ -72,9 +73,18 @@ class GnuPGKeyring:
         made_at = max(self._not_before, int(utc_now().timestamp()) - BACKDATE_SECONDS)
         return await self._gpg.sign(data, self.fingerprint, made_at)
 
+    async def decrypt(self, message: bytes) -> bytes:
+        """See `trust.keyring.Keyring.decrypt`."""
+        check_encrypted(message)
+        return await self._gpg.decrypt(message)
+
     async def export(self) -> bytes:
         """Return the own public key, binary."""
         return self._public
+
+    async def encrypt_to(self, key: bytes, data: bytes) -> bytes:
+        """See `trust.keyring.Verifier.encrypt_to`."""
+        return await self._verifier.encrypt_to(key, data)
 
     async def verify(self, data: bytes, signature: bytes, key: bytes) -> str:
         """See `trust.keyring.Verifier.verify`."""
@@ -144,6 +154,14 @@ class Gpg:
         )
         if not result.data:
             raise self._error("could not sign", result)
+        return bytes(result.data)
+
+    async def decrypt(self, message: bytes) -> bytes:
+        """Return what is in ``message``. gpg stops at the limit: a small message can unpack to gigabytes."""
+        options = ["--max-output", str(MAX_ENCRYPTED_BYTES)]
+        result = await self._call(lambda: self._gpg.decrypt(message, extra_args=options))
+        if not result.ok or result.returncode != 0 or len(result.data) > MAX_ENCRYPTED_BYTES:
+            raise Unreadable("it is not encrypted to this key, or damaged, or too large inside")
         return bytes(result.data)
 
     async def aclose(self) -> None:

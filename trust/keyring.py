@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-from .errors import BadKey, BadSignature, KeyringError
+from .errors import BadKey, BadSignature, KeyringError, Unreadable
 
 __all__ = [
     "Backend",
@@ -13,6 +13,7 @@ __all__ = [
     "KeyInfo",
     "Keyring",
     "KeyringError",
+    "Unreadable",
     "Verifier",
     "open_keyring",
 ]
@@ -52,6 +53,14 @@ class Verifier(Protocol):
         """
         ...
 
+    async def encrypt_to(self, key: bytes, data: bytes) -> bytes:
+        """Return ``data`` as a binary OpenPGP message that only the owner of the public ``key`` can read, unsigned.
+
+        Raises:
+            BadKey: ``key`` is not one usable public key, or nothing can be encrypted to it.
+        """
+        ...
+
 
 class Keyring(Verifier, Protocol):
     """The user's own key, and a verifier for others'."""
@@ -66,6 +75,15 @@ class Keyring(Verifier, Protocol):
 
         Raises:
             KeyringError: the key cannot sign now.
+        """
+        ...
+
+    async def decrypt(self, message: bytes) -> bytes:
+        """Return what somebody encrypted to this key: at most `MAX_ENCRYPTED_BYTES`, whoever wrote it.
+
+        Raises:
+            Unreadable: it is not encrypted to this key, damaged, or holds more than that.
+            KeyringError: the key cannot be used now.
         """
         ...
 

@@ -13,10 +13,11 @@ from pysequoia.packet import KeyFlags, Packet, PacketPile, SignatureType, Tag
 from .errors import BadKey, BadSignature
 from .keyring import KeyInfo
 from .protocol import packets
+from .protocol.packed_key import pack
 from .protocol.undated import signer
 
 MAX_EXPORT_BYTES = 950
-"""A public key of this size still fits into one value of the overlay."""
+"""A packed public key of this size still fits into one value of the overlay."""
 
 FUTURE_SECONDS = 1800
 """How far ahead of ours the clock of whoever signed may be (Sequoia's own tolerance)."""
@@ -47,6 +48,10 @@ class KeyVerifier:
         """Return what ``key`` says of itself; see `Verifier.inspect`."""
         return inspect(key, self._clock())
 
+    async def encrypt_to(self, key: bytes, data: bytes) -> bytes:
+        """Return ``data`` encrypted to ``key``; see `Verifier.encrypt_to`."""
+        return encrypt_to(key, data, self._clock())
+
 
 def inspect(key: bytes, now: datetime.datetime) -> KeyInfo:
     """Return what the transferable public key says of itself.
@@ -68,11 +73,7 @@ def verify(data: bytes, signature: bytes, key: bytes, now: datetime.datetime) ->
     """
     if now.timestamp() < RELEASED:
         return _verify_undated(data, signature, key)
-    certificate, info = _read_key(key, now)
-    if info.revoked:
-        raise BadKey("its owner has revoked it")
-    if info.expired:
-        raise BadKey("it has expired")
+    certificate, info = _usable(key, now)
     sig, from_the_future = _read_signature(signature, now)
     try:
         result = pysequoia.verify(bytes=data, store=lambda _: [certificate], signature=sig)
@@ -87,6 +88,28 @@ def verify(data: bytes, signature: bytes, key: bytes, now: datetime.datetime) ->
     return info.fingerprint
 
 
+def encrypt_to(key: bytes, data: bytes, now: datetime.datetime) -> bytes:
+    """Return ``data`` as a binary OpenPGP message for the owner of ``key``.
+
+    Raises:
+        BadKey: the key is malformed, expired, revoked, or has no encryption subkey.
+    """
+    certificate = _usable(key, now)[0]
+    try:
+        return pysequoia.encrypt(bytes=data, recipients=[certificate], armor=False)
+    except RuntimeError:
+        raise BadKey("nothing can be encrypted to it") from None
+
+
+def _usable(key: bytes, now: datetime.datetime) -> tuple[pysequoia.Cert, KeyInfo]:
+    certificate, info = _read_key(key, now)
+    if info.revoked:
+        raise BadKey("its owner has revoked it")
+    if info.expired:
+        raise BadKey("it has expired")
+    return certificate, info
+
+
 def _verify_undated(data: bytes, signature: bytes, key: bytes) -> str:
     fingerprint = signer(data, signature, key)
     if fingerprint is None:
@@ -95,14 +118,14 @@ def _verify_undated(data: bytes, signature: bytes, key: bytes) -> str:
 
 
 def smallest(key: bytes) -> bytes:
-    """Return our own public key, without what a call can spare if it is larger than a value of the overlay.
+    """Return our own public key, without what others can spare if it is larger than a value of the overlay.
 
-    First the direct-key signatures go, if that changes nothing about expiry, then the encryption subkeys.
+    First the direct-key signatures go, if that changes nothing about expiry; then, if it is too large even packed, the
+    encryption subkeys: nobody can leave a message for such a key.
     """
-    for droppable in (_is_direct_key_signature, _is_encryption_binding):
-        if len(key) > MAX_EXPORT_BYTES:
-            key = _without(key, droppable)
-    return key
+    if len(key) > MAX_EXPORT_BYTES:
+        key = _without(key, _is_direct_key_signature)
+    return _without(key, _is_encryption_binding) if len(pack(key)) > MAX_EXPORT_BYTES else key
 
 
 def last_self_signature(key: bytes) -> int:

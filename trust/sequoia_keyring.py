@@ -9,6 +9,7 @@ from .keyring import KeyInfo
 from .openpgp import KeyVerifier, smallest
 from .own_file import OwnFile
 from .ports import Store
+from .sequoia_decryption import Decryption
 from .writer_lock import writer_lock
 
 KEY_FILE = "openpgp.key"
@@ -21,6 +22,7 @@ class SequoiaKeyring:
         self._secret = secret
         self._public = smallest(bytes(secret.extract_certificate()))
         self._verifier = KeyVerifier()
+        self._decryption = Decryption(bytes(secret))
         self.fingerprint = secret.extract_certificate().fingerprint.upper()
 
     async def sign(self, data: bytes) -> bytes:
@@ -31,6 +33,14 @@ class SequoiaKeyring:
             )
         except RuntimeError as error:
             raise KeyringError(f"The OpenPGP key cannot sign: {_first_line(error)}.") from None
+
+    async def decrypt(self, message: bytes) -> bytes:
+        """See `trust.keyring.Keyring.decrypt`."""
+        return await self._decryption.decrypt(message)
+
+    async def encrypt_to(self, key: bytes, data: bytes) -> bytes:
+        """See `trust.keyring.Verifier.encrypt_to`."""
+        return await self._verifier.encrypt_to(key, data)
 
     async def export(self) -> bytes:
         """Return the own public key, binary."""

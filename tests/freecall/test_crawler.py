@@ -15,6 +15,7 @@ from freecall.store import DataDirectory
 from overlay.protocol.claim import Claim
 from tests.overlay.attackers.crawler import Crawler
 from tests.overlay.swarm import Swarm
+from trust.protocol.packed_key import pack
 from trust.uris import self_certifying_uri
 
 LISTED, UNLISTED = 40, 10
@@ -99,4 +100,4 @@ async def test_of_forty_listed_and_ten_unlisted_users_a_crawler_learns_the_forty
     for user in unlisted:  # who has the address finds the same things in the same heap
         claim = crawler.learned([user.uri])[user.uri]
         assert isinstance(claim, Claim)
-        assert crawler.keys([user.uri]) == {user.uri: user.public_key}
+        assert crawler.keys([user.uri]) == {user.uri: pack(user.public_key)}

@@ -24,6 +24,7 @@ from overlay.protocol.sealed_blob import unseal_blob
 from sipgate.gateway import Gateway
 from sipgate.ports import IncomingCaller, LocalUser, MediaContext, Peer, Refusal
 from trust.delegation import SignedDelegation
+from trust.protocol.packed_key import unpack
 
 LOOPBACK = "127.0.0.1"
 
@@ -238,7 +239,7 @@ async def steal(
             for victim in (caller, callee):
                 (found,) = (await overlay.resolve(victim.uri)).claims
                 sealed = await overlay.fetch_blob(found.claim.key_blob)
-                victim.openpgp_key = unseal_blob(victim.uri, sealed) if sealed else b""
+                victim.openpgp_key = unpack(unseal_blob(victim.uri, sealed)) if sealed else b""
             await overlay.publish_node([listen])
             print("ready", flush=True)
             await asyncio.Event().wait()

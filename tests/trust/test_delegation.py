@@ -94,6 +94,7 @@ class HugeSigner:
     def __init__(self, keyring: Keyring) -> None:
         self.verify, self.inspect = keyring.verify, keyring.inspect
         self.export, self.aclose = keyring.export, keyring.aclose
+        self.encrypt_to, self.decrypt = keyring.encrypt_to, keyring.decrypt
 
     async def sign(self, _data: bytes, /) -> bytes:
         return bytes(MAX_BYTES)

@@ -31,3 +31,17 @@ class BadUri(TrustError, ValueError):
 
     def __init__(self, text: str) -> None:
         super().__init__(f"{text[:120]!r} is not an address of the form sip:name@mesh or sip:name@KEY.mesh.")
+
+
+class Unreadable(TrustError):
+    """An encrypted text cannot be read."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"The encrypted text cannot be read: {why}.")
+
+
+class LetterRefused(TrustError):
+    """A letter is not what its sender says it is, or not for its reader."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"The message is not valid: {why}.")

@@ -6,17 +6,21 @@ compressed packets, which could unpack to anything, no secret keys, and no parti
 
 from dataclasses import dataclass
 
-from .errors import BadKey, BadSignature
+from .errors import BadKey, BadSignature, Unreadable
 
 MAX_KEY_BYTES = 8192
 MAX_KEY_PACKETS = 40
 MAX_SIGNATURE_BYTES = 2048
+MAX_ENCRYPTED_BYTES = 20 * 1024
+MAX_RECIPIENTS = 4
 
+SESSION_KEY = 1
 SIGNATURE = 2
 PUBLIC_KEY = 6
 USER_ID = 13
 PUBLIC_SUBKEY = 14
 USER_ATTRIBUTE = 17
+ENCRYPTED = 18
 _OF_A_KEY = {SIGNATURE, PUBLIC_KEY, USER_ID, PUBLIC_SUBKEY, USER_ATTRIBUTE}
 
 
@@ -121,3 +125,22 @@ def check_signature(signature: bytes) -> None:
         raise BadSignature("it is malformed") from error
     if [packet.tag for packet in packets] != [SIGNATURE]:
         raise BadSignature("it is not one detached signature")
+
+
+def check_encrypted(data: bytes) -> None:
+    """Make sure that ``data`` is one message encrypted to public keys, integrity protected, of reasonable size.
+
+    No passwords, so that nobody is asked for one.
+
+    Raises:
+        Unreadable: it is something else.
+    """
+    if len(data) > MAX_ENCRYPTED_BYTES:
+        raise Unreadable(f"it is larger than {MAX_ENCRYPTED_BYTES} bytes")
+    try:
+        tags = [packet.tag for packet in split(data)]
+    except ValueError as error:
+        raise Unreadable("it is malformed") from error
+    recipients = len(tags) - 1
+    if not 1 <= recipients <= MAX_RECIPIENTS or tags != [SESSION_KEY] * recipients + [ENCRYPTED]:
+        raise Unreadable("it is not an encrypted message")
