@@ -20,7 +20,7 @@ from overlay.protocol.nodeid import NodeId
 from overlay.protocol.proof import MAX_PROOFS
 from overlay.protocol.quota import MAX_VALUES
 from overlay.protocol.reachability import MAX_DIALERS, MAX_OBSERVERS
-from overlay.protocol.record import Kind, blob_key, sign_record
+from overlay.protocol.record import Kind, blob_key
 from overlay.protocol.record_store import MAX_SLOTS
 from overlay.protocol.request_budget import MAX_NETWORKS, PER_NETWORK_BURST
 from overlay.protocol.responder import AMPLIFICATION
@@ -44,26 +44,11 @@ from overlay.protocol.wire import (
 )
 from overlay.reachability import DIALS_EACH, DIALS_TOGETHER, MAX_WRITTEN_TO, NAMED_BY_EACH
 
-from .tap import Tap, tapped
+from .tap import NAME, Tap, crowded, tapped
 
 ASKER = NodeId(b"a" * 20)
-NAME = NodeId(b"n" * 20)
 ID = bytes(8)
 STRANGER = ("46.0.0.1", 7350)
-
-
-def crowded(seed: int = 1) -> tuple[Overlay, Tap]:
-    """Return a node that has much to answer: a full table, sixteen claims under a name."""
-    overlay, tap = tapped(seed)
-    dice = random.Random(seed)
-    for number in range(300):
-        host = f"2a00:{number:x}::1" if number % 2 else f"45.{number // 2}.0.1"
-        overlay._protocol.router.add(Contact(NodeId(dice.randbytes(20)), Endpoint(host, 7350)))
-    for number in range(MAX_SLOTS):
-        key = NodeKey.from_seed(number.to_bytes(32, "big"))
-        raw = sign_record(Kind.CLAIM, NAME, key.public_key, 1, 3600, bytes(50 * number), key.sign).raw
-        overlay._protocol.store_of_records.put(NAME, Kind.CLAIM, raw, f"47.{number}.0.1", 0)
-    return overlay, tap
 
 
 def questions() -> Iterator[AnyRequest]:

@@ -1,24 +1,19 @@
 """Hostile messages: whatever comes is read in a moment or refused, and what was read can be written again."""
 
 import time
-from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sipgate.protocol import passport
 from sipgate.protocol.address import Address
-from sipgate.protocol.digest import Credentials
 from sipgate.protocol.errors import SipError
 from sipgate.protocol.framing import StreamFramer
 from sipgate.protocol.headers import MAX_HEADER_VALUE, MAX_HEADERS, Headers
-from sipgate.protocol.message import MAX_MESSAGE, Message, Request, Response, parse_message, reply
-from sipgate.protocol.multipart import parse as parse_multipart
-from sipgate.protocol.validate import validate_request
+from sipgate.protocol.message import MAX_MESSAGE, Message, Response, parse_message
 
 from . import grammar
+from .views import look
 
 # seconds for one message, on a machine that does other things too; the worst known takes 4 ms
 A_MOMENT = 0.05
@@ -111,37 +106,6 @@ STARTS = [
     "a/b;",
     "sip:a@b;",
 ]
-
-
-def views(message: Message) -> Iterator[Callable[[], Any]]:
-    """Return each way to look at a message."""
-    if isinstance(message, Request):
-        yield lambda: validate_request(message)
-        yield lambda: passport.verify(message)
-        yield lambda: reply(message, 200, tag="ours")
-    for name in ("vias", "top_via", "from_", "to", "call_id", "cseq", "contacts", "routes", "record_routes"):
-        yield lambda name=name: getattr(message, name)  # type: ignore[misc]
-    for name in ("max_forwards", "expires", "content_type"):
-        yield lambda name=name: getattr(message, name)  # type: ignore[misc]
-    for header in ("Authorization", "Proxy-Authorization"):
-        yield lambda header=header: [Credentials.parse(value) for value in message.headers.get_all(header)]  # type: ignore[misc]
-    yield lambda: [Address.parse(value) for value in message.headers.get_all("Refer-To")]
-    yield lambda: parse_multipart(message.headers.get("Content-Type") or "", message.body)
-
-
-def look(data: bytes) -> list[Any]:
-    """Return all that can be read of a datagram; only `SipError` may come out of reading."""
-    try:
-        message = parse_message(data)
-    except SipError:
-        return []
-    found: list[Any] = []
-    for view in views(message):
-        try:
-            found.append(view())
-        except SipError:
-            continue
-    return found
 
 
 def with_line(name: str, value: str) -> bytes:
