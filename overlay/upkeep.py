@@ -16,7 +16,8 @@ logger = logging.getLogger(__name__)
 LOOK_AGAIN_SECONDS = (1.0, 4.0)
 EXPLORE_PAUSE_SECONDS = 2.0
 REFRESH_SECONDS = 1800.0
-FORMER_SECONDS = 60.0
+FORMER_SECONDS = 40.0
+"""Short enough that all have tried, and handed over what is newer, within a minute after a split has healed."""
 FORMER_TRIED = 4
 FORMER_TRIED_AFTER_SUCCESS = 20
 REPUBLISH_CHECK_SECONDS = 30.0

@@ -1,6 +1,7 @@
 """The steps that scenarios are made of. Each is a small table in the scenario's file: ``do`` and its options."""
 
 import asyncio
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -132,7 +133,7 @@ class Resolve:
 
 
 def _sum_up(results: Sequence[Found], datagrams: int) -> Metrics:
-    count = max(1, len(results))
+    count = len(results) or math.nan  # nobody asked: nothing was shown
     return {
         **times_ms([found.ms for found in results]),
         "success": sum(found.right for found in results) / count,
