@@ -80,6 +80,66 @@ class CallEnded:
     status: int
 
 
+@dataclass(frozen=True)
+class MessageSent:
+    """A phone of ours wrote to a peer; `message` is an id of the letter, the same at both nodes."""
+
+    message: str
+    peer: str
+    trust: Trust
+    content_type: str
+
+
+@dataclass(frozen=True)
+class MessageDelivered:
+    """A phone of the peer has taken our message."""
+
+    message: str
+    peer: str
+
+
+@dataclass(frozen=True)
+class MessageReceived:
+    """A phone of ours has taken a message; `kept` tells that it had to wait for a phone here."""
+
+    message: str
+    peer: str
+    display: str
+    trust: Trust
+    content_type: str
+    kept: bool
+
+
+@dataclass(frozen=True)
+class MessageKept:
+    """A message waits: ours (`out`) `here` or at the peer's node (`there`), or the peer's (`in`) here."""
+
+    message: str
+    peer: str
+    direction: Direction
+    where: Literal["here", "there"]
+
+
+@dataclass(frozen=True)
+class MessageExpired:
+    """A message that was kept was not taken in time."""
+
+    message: str
+    peer: str
+    direction: Direction
+
+
+@dataclass(frozen=True)
+class MessageRefused:
+    """A message was not taken, and is not kept; `message` is empty when there was no letter yet."""
+
+    message: str
+    peer: str
+    direction: Direction
+    status: int
+    reason: str
+
+
 GatewayEvent = (
     PhoneRegistered
     | PhoneUnregistered
@@ -89,4 +149,10 @@ GatewayEvent = (
     | CallAnswered
     | CallRefused
     | CallEnded
+    | MessageSent
+    | MessageDelivered
+    | MessageReceived
+    | MessageKept
+    | MessageExpired
+    | MessageRefused
 )

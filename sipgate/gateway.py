@@ -27,7 +27,11 @@ from .events import GatewayEvent
 from .identity import NodeIdentity, ReplayMemory, sender_of
 from .limits import Limits
 from .location import Location
-from .ports import Accounts, Admission, Directory, MediaFactory, Refusal, Service
+from .messages.from_node import MessageFromNode
+from .messages.from_phone import MessageFromPhone
+from .messages.post import Post
+from .messages.room import Room
+from .ports import Accounts, Admission, Directory, Mailbox, MediaFactory, Refusal, Service
 from .protocol.digest import Nonces
 from .protocol.uri import Uri
 from .registrar import Registrar
@@ -59,6 +63,7 @@ class Gateway:
         media: MediaFactory,
         services: Mapping[str, Callable[[], Service]],
         on_event: Callable[[GatewayEvent], None],
+        mailbox: Mailbox | None = None,
         domain: str = "mesh",
         limits: Limits | None = None,
         supervise: Supervise = in_the_group,
@@ -103,6 +108,16 @@ class Gateway:
             "OPTIONS": self._options,
         }
         self._from_node: dict[str, Answer] = {"INVITE": self._nodes.invite, "OPTIONS": self._options_of_node}
+        self.post = Post(self._node)
+        if mailbox is not None:
+            self._take_messages(mailbox, authenticator, limits)
+
+    def _take_messages(self, mailbox: Mailbox, authenticator: Authenticator, limits: Limits) -> None:
+        room = Room(limits)
+        replays = ReplayMemory(limits.replay_memory)
+        phones = MessageFromPhone(self._node, mailbox, authenticator, room, self._own_hosts)
+        self._from_phone["MESSAGE"] = phones.message
+        self._from_node["MESSAGE"] = MessageFromNode(self._node, mailbox, replays, room).message
 
     # -- life
 

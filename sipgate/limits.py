@@ -17,3 +17,5 @@ class Limits:
     replay_memory: int = 4096
     ring_timeout: float = 180.0
     bye_timeout: float = 5.0
+    messages: int = 64
+    messages_per_peer: int = 8

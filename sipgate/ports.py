@@ -1,9 +1,9 @@
 """What the gateway needs from outside, in its own words.
 
 Who stands behind a name (`Directory`), whether a caller may ring (`Admission`), who our own users are
-(`Accounts`), what happens to the media of a call (`MediaFactory`, `CallMedia`) and who answers in place of a
-phone (`Service`). The gateway never learns that a DHT, OpenPGP, ICE or DTLS exist: it passes SDP and keys on
-as bytes.
+(`Accounts`), what becomes of text (`Mailbox`), what happens to the media of a call (`MediaFactory`,
+`CallMedia`) and who answers in place of a phone (`Service`). The gateway never learns that a DHT, OpenPGP,
+ICE or DTLS exist: it passes SDP, letters and keys on as bytes.
 """
 
 from dataclasses import dataclass
@@ -108,6 +108,33 @@ class Accounts(Protocol):
 
     def by_uri(self, uri: str) -> LocalUser | None:
         """Return the user with that canonical mesh URI, short or self-certifying."""
+        ...
+
+
+@dataclass(frozen=True)
+class Text:
+    """What a phone writes: the media type with its parameters as it stood in SIP, and the bytes, untouched."""
+
+    content_type: str
+    body: bytes
+
+
+Taken = Literal["delivered", "kept"]
+
+
+class Mailbox(Protocol):
+    """Carries text between our phones and other people, and keeps it for who is away."""
+
+    async def send(self, sender: LocalUser, target: str, text: Text) -> Taken:
+        """Bring what a phone of `sender` wrote to the canonical URI `target`; raise `Refusal` when nobody takes it."""
+        ...
+
+    async def receive(self, user: LocalUser, sender: Peer, openpgp_key: bytes, letter: bytes) -> Taken:
+        """Take a sealed letter for `user` that the node of `sender`, who was admitted, has brought.
+
+        `openpgp_key` is the key by which they were admitted. Raise `Refusal` when it is not theirs, cannot be
+        read, or is wanted by nobody.
+        """
         ...
 
 

@@ -10,9 +10,9 @@ from sipgate.protocol.reasons import REASONS
 
 from .cause import MAX_PHRASE, MAX_TEXT, PHRASES, Cause, escape, parse_reason, phrase, plain
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, MESSAGE"
 KNOWN_METHODS = frozenset(
-    ("REGISTER", "PRACK", "SUBSCRIBE", "NOTIFY", "PUBLISH", "REFER", "MESSAGE", *ALLOW.split(", "))
+    ("REGISTER", "PRACK", "SUBSCRIBE", "NOTIFY", "PUBLISH", "REFER", *ALLOW.split(", "))
 )
 RETRY_AFTER = "2"
 MAX_TAGS = 8

@@ -158,6 +158,8 @@ class SipPhone:
         self.port = 0
         self.incoming: asyncio.Queue[PhoneCall] = asyncio.Queue()
         self.calls: list[PhoneCall] = []
+        self.messages: asyncio.Queue[Request] = asyncio.Queue()
+        self.takes_messages: int | None = 200  # the status for MESSAGE; None: silence
         self.rings_by_itself = True
         self._registration = secrets.token_hex(8)
         self._cseq = 0
@@ -242,6 +244,22 @@ class SipPhone:
             request.headers.add("Expires", str(expires))
         return await self.send(request)
 
+    async def write(
+        self, uri: str, text: bytes, content_type: str = "text/plain;charset=UTF-8", **headers: str
+    ) -> Response:
+        """Send a MESSAGE."""
+        request = self.request("MESSAGE", uri)
+        request.headers.remove("Contact")
+        for name, value in headers.items():
+            request.headers.set(name.replace("_", "-"), value)
+        request.set_body(content_type, text)
+        return await self.send(request)
+
+    async def message(self) -> Request:
+        """Wait for an incoming MESSAGE."""
+        async with asyncio.timeout(PATIENCE):
+            return await self.messages.get()
+
     async def call(self, uri: str, sdp: bytes = SDP, *, acks: bool = True, **headers: str) -> PhoneCall:
         """Begin a call; returns when it is authenticated and on its way, or refused."""
         request = self.request("INVITE", uri)
@@ -272,6 +290,10 @@ class SipPhone:
         call = next((c for c in self.calls if c.dialog is not None and c.dialog.belongs(request)), None)
         if request.to.tag is None and request.method == "INVITE":
             await self._ring(transaction)
+        elif request.method == "MESSAGE" and call is None:
+            if self.takes_messages is not None:
+                await transaction.respond(reply(request, self.takes_messages, tag="m"))
+            await self.messages.put(request)
         elif call is None:
             await transaction.respond(reply(request, 481, tag="none"))
         elif request.method == "BYE":

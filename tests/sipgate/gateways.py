@@ -15,6 +15,9 @@ from sipgate.endpoint import Endpoint
 from sipgate.events import GatewayEvent
 from sipgate.gateway import Gateway
 from sipgate.limits import Limits
+from sipgate.messages.post import Post
+from sipgate.messages.to_node import AWAY
+from sipgate.messages.to_phones import Delivery
 from sipgate.ports import (
     CallMedia,
     IncomingCaller,
@@ -24,6 +27,8 @@ from sipgate.ports import (
     Peer,
     Refusal,
     Service,
+    Taken,
+    Text,
 )
 from sipgate.protocol.timers import TimerValues
 from tests.kit.sip_phone import PhoneCall, SipPhone
@@ -145,6 +150,35 @@ class EchoService:
         self.closed.set()
 
 
+@dataclass
+class Mail:
+    """A mailbox whose letters are not sealed; it keeps what no phone takes."""
+
+    book: Book
+    brought: list[tuple[Peer, bytes, bytes]] = field(default_factory=list)
+    kept: list[Text] = field(default_factory=list)
+    post: Post | None = None
+
+    async def send(self, sender: LocalUser, target: str, text: Text) -> Taken:
+        assert self.post is not None
+        letter = f"{text.content_type}\n".encode() + text.body
+        return await self.post.to_node(sender, await self.book.resolve(target), letter)
+
+    async def receive(self, user: LocalUser, sender: Peer, openpgp_key: bytes, letter: bytes) -> Taken:
+        assert self.post is not None
+        self.brought.append((sender, openpgp_key, letter))
+        content_type, _, body = letter.partition(b"\n")
+        text = Text(content_type.decode(), body)
+        try:
+            await self.post.to_phones(user, Delivery("id", sender, text))
+        except Refusal as refusal:
+            if refusal.status not in AWAY:
+                raise
+            self.kept.append(text)
+            return "kept"
+        return "delivered"
+
+
 class Journal(list[GatewayEvent]):
     """The events of a gateway, to wait for."""
 
@@ -175,6 +209,7 @@ class TestNode:
     accounts: Accounts
     services: dict[str, type[Service]]
     events: Journal
+    mail: Mail
     phones: int = 0
     mesh: int = 0
 
@@ -251,6 +286,7 @@ def _node(name: str, book: Book, limits: Limits | None, users: list[LocalUser]) 
     key, accounts, media = Ed25519PrivateKey.generate(), Accounts(users), Media()
     events = Journal()
     services: dict[str, type[Service]] = {}
+    mail = Mail(book)
     gateway = Gateway(
         node_key=key,
         accounts=accounts,
@@ -259,10 +295,12 @@ def _node(name: str, book: Book, limits: Limits | None, users: list[LocalUser]) 
         media=media,
         services=services,
         on_event=events.append,
+        mailbox=mail,
         limits=limits,
         endpoint=functools.partial(Endpoint, timers=FAST),
     )
-    return TestNode(name, gateway, key, book, media, accounts, services, events)
+    mail.post = gateway.post
+    return TestNode(name, gateway, key, book, media, accounts, services, events, mail)
 
 
 @dataclass

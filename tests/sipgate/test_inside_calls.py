@@ -154,12 +154,12 @@ async def test_options_is_answered_inside_and_outside() -> None:
             await it.alice.send(it.alice.request("OPTIONS", "sip:mesh")),
         ):
             assert response.status == 200
-            assert response.headers.get("Allow") == "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"
+            assert response.headers.get("Allow") == "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, MESSAGE"
         await end(call, rung)
 
 
 @pytest.mark.parametrize(
-    ("method", "status"), [("MESSAGE", 405), ("REFER", 405), ("SUBSCRIBE", 405), ("DANCE", 501)]
+    ("method", "status"), [("PRACK", 405), ("REFER", 405), ("SUBSCRIBE", 405), ("DANCE", 501)]
 )
 async def test_what_is_not_done_is_said_so(method: str, status: int) -> None:
     async with pair() as it:

@@ -1,0 +1,1 @@
+"""Text messages (RFC 3428): one use case per file."""
