@@ -132,7 +132,7 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
     def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
         """Answer a request or match an answer; anything else is counted and dropped."""
         try:
-            transaction_id, message = decode(self.network.open(data))
+            transaction_id, message = decode(self.network.open(data), is_awaited=self._outstanding.awaits)
             source = _endpoint(addr[0], addr[1])
             if isinstance(message, Request):
                 self._answer(transaction_id, message, source, len(data))

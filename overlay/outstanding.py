@@ -33,6 +33,10 @@ class Outstanding:
         """True when no more may be sent."""
         return len(self._waiting) >= MAX_OUTSTANDING
 
+    def awaits(self, transaction_id: bytes) -> bool:
+        """True while an answer with that id may come."""
+        return transaction_id in self._waiting
+
     async def answer(
         self,
         transaction_id: bytes,

@@ -214,11 +214,13 @@ def encode_answer(transaction_id: bytes, answer: Answer) -> bytes:
     return data
 
 
-def decode(data: bytes) -> tuple[bytes, AnyRequest | Answer]:
-    """Read a datagram: (transaction id, what it says).
+def decode(
+    data: bytes, *, is_awaited: Callable[[bytes], bool] = lambda _transaction_id: True
+) -> tuple[bytes, AnyRequest | Answer]:
+    """Read a datagram: (transaction id, what it says). An answer that is not awaited is not read to its end.
 
     Raises:
-        WireError: anything that does not fit exactly.
+        WireError: anything that does not fit exactly, or that nobody asked for.
     """
     if not 12 <= len(data) <= MAX_MESSAGE:
         raise WireError("datagram size")
@@ -229,6 +231,8 @@ def decode(data: bytes) -> tuple[bytes, AnyRequest | Answer]:
     reader = _READERS.get(fields[1]) if type(fields[1]) is int else None
     if reader is None:
         raise WireError("datagram type")
+    if fields[1] % 2 and not is_awaited(transaction_id):
+        raise WireError("an answer that nobody asked for")
     message = reader(fields[3:])
     if isinstance(message, Request) and len(data) < _padded_size(message):
         raise WireError("a request without a token must be padded")

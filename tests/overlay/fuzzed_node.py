@@ -17,11 +17,13 @@ from overlay.protocol.nodeid import NodeId, node_id_of
 from overlay.protocol.record import Kind, blob_key, sign_record
 from overlay.protocol.request_budget import RequestBudget
 from overlay.protocol.wire import (
+    MAX_CONTACTS,
     TRANSACTION_ID_BYTES,
     AnyRequest,
     Dial,
     FindNode,
     FindValue,
+    Nodes,
     Ping,
     Pong,
     Store,
@@ -52,13 +54,16 @@ def vectors(name: str) -> list[dict[str, Any]]:
 
 
 def datagrams() -> list[bytes]:
-    """Return every published datagram, good and bad."""
-    return [
+    """Return every published datagram, good and bad, and an answer with as many contacts as there can be."""
+    dice = random.Random(1)
+    contacts = tuple(Contact(NodeId(dice.randbytes(20)), HERE) for _ in range(MAX_CONTACTS))
+    published = [
         bytes.fromhex(vector["datagram"])
         for name in ("messages", "refused", "networks")
         for vector in vectors(name)
         if "datagram" in vector
     ]
+    return [*published, encode_answer(ID, Nodes(HERE, TOKEN, contacts))]
 
 
 class Strangers:
@@ -77,6 +82,11 @@ class Strangers:
         for tap in self._taps:
             self.answered += len(tap.sent)
             tap.sent.clear()
+
+    def hear_from_everywhere(self) -> None:
+        """Receive a good ping from each address: what is kept for an address is kept from now on."""
+        for address in ADDRESSES:
+            self.overlay._protocol.datagram_received(encode_request(ID, Ping(NAME, client=True)), address)
 
     async def rest(self) -> None:
         """Let a tenth of a second pass."""

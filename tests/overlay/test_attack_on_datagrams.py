@@ -13,7 +13,7 @@ from overlay.identity import NodeKey
 from overlay.jobs import Jobs
 from overlay.outstanding import MAX_OUTSTANDING
 from overlay.overlay import Overlay
-from overlay.protocol.contact import Contact
+from overlay.protocol.contact import Contact, _contact
 from overlay.protocol.endpoint import Endpoint
 from overlay.protocol.errors import StoreCode
 from overlay.protocol.nodeid import NodeId
@@ -27,6 +27,7 @@ from overlay.protocol.responder import AMPLIFICATION
 from overlay.protocol.round_trip import MAX_REMEMBERED
 from overlay.protocol.token import MAX_HELD
 from overlay.protocol.wire import (
+    MAX_CONTACTS,
     AnyRequest,
     Dial,
     Dialed,
@@ -37,6 +38,7 @@ from overlay.protocol.wire import (
     Pong,
     Store,
     Stored,
+    Values,
     decode,
     encode_answer,
     encode_request,
@@ -188,6 +190,23 @@ async def test_an_old_pong_proves_nothing() -> None:
             protocol.datagram_received(encode_answer(transaction_id, old), STRANGER)
     assert asking.result() is None
     assert len(protocol.router) == 0
+
+
+async def test_the_contacts_in_an_answer_that_nobody_asked_for_are_neither_read_nor_remembered() -> None:
+    """Reading twenty contacts takes longer than all else that a stranger can send, and each would stay in memory."""
+    overlay, _ = tapped()
+    protocol, dice, read = overlay._protocol, random.Random(5), _contact.cache_info().misses
+    for _ in range(100):
+        contacts = tuple(
+            Contact(NodeId(dice.randbytes(20)), Endpoint(*STRANGER)) for _ in range(MAX_CONTACTS)
+        )
+        for answer in (
+            Nodes(Endpoint(*STRANGER), b"token678", contacts),
+            Values(Endpoint(*STRANGER), b"token678", contacts, (b"x",), 1),
+        ):
+            protocol.datagram_received(encode_answer(dice.randbytes(8), answer), STRANGER)
+    assert protocol.dropped == 200
+    assert _contact.cache_info().misses == read
 
 
 def noise(dice: random.Random, number: int) -> tuple[bytes, tuple[str, int]]:

@@ -47,8 +47,8 @@ def test_twenty_thousand_spoilt_datagrams_leave_nothing_behind(caplog: pytest.Lo
 
     async def attack() -> None:
         async with strangers() as node:
+            node.hear_from_everywhere()
             await feed(node, datagrams())
-            await feed(node, mutator.inputs(STRANGE // 4))
             before = await settled(node)
             await feed(node, mutator.inputs(STRANGE))
             assert await settled(node) == before
