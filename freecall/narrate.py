@@ -111,6 +111,9 @@ class Narrator:
         by = {"phone": "your side hung up", "peer": "the other side hung up"}.get(f["by"], f["reason"])
         return f"Ended: {who} ({by})"
 
+    def _call_missed(self, f: dict[str, Any]) -> str:
+        return f"Missed: {f['peer'].removeprefix('sip:')} ({TRUST_WORDS.get(f['trust'], f['trust'])})"
+
     def _warning(self, f: dict[str, Any]) -> str:
         return f"Warning: {f['text']}"
 

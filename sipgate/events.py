@@ -140,6 +140,17 @@ class MessageRefused:
     reason: str
 
 
+@dataclass(frozen=True)
+class CallMissed:
+    """A call from the mesh that nobody answered; `call_id` is the SIP Call-ID of its mesh leg, `user` whose it was."""
+
+    call_id: str
+    user: str
+    peer: str
+    display: str
+    trust: Trust
+
+
 GatewayEvent = (
     PhoneRegistered
     | PhoneUnregistered
@@ -149,6 +160,7 @@ GatewayEvent = (
     | CallAnswered
     | CallRefused
     | CallEnded
+    | CallMissed
     | MessageSent
     | MessageDelivered
     | MessageReceived

@@ -31,11 +31,23 @@ from .messages.from_node import MessageFromNode
 from .messages.from_phone import MessageFromPhone
 from .messages.post import Post
 from .messages.room import Room
-from .ports import Accounts, Admission, Directory, Mailbox, MediaFactory, Refusal, Service
+from .ports import (
+    Accounts,
+    Admission,
+    Audience,
+    Directory,
+    LocalUser,
+    Mailbox,
+    MediaFactory,
+    Nobody,
+    Refusal,
+    Service,
+)
 from .protocol.digest import Nonces
 from .protocol.uri import Uri
 from .registrar import Registrar
 from .server_transaction import ServerTransaction
+from .subscriptions.desk import Subscriptions
 from .supervision import Supervise, in_the_group
 from .target import mesh_uri, parse_target
 from .tls import server_context
@@ -50,7 +62,8 @@ class Gateway:
     """The SIP side of a node. An async context manager: leaving it ends all calls and closes all sockets.
 
     `supervise` starts the tasks of requests and calls and decides what becomes of one that fails; without it
-    a failure ends the gateway. `wall_clock` gives Unix seconds.
+    a failure ends the gateway. `wall_clock` gives Unix seconds. Without an `audience` nobody in the mesh sees
+    whether our users can be called; `shows_calls` lets those who do see that a user is in a call.
     """
 
     def __init__(
@@ -64,6 +77,8 @@ class Gateway:
         services: Mapping[str, Callable[[], Service]],
         on_event: Callable[[GatewayEvent], None],
         mailbox: Mailbox | None = None,
+        audience: Audience | None = None,
+        shows_calls: bool = False,
         domain: str = "mesh",
         limits: Limits | None = None,
         supervise: Supervise = in_the_group,
@@ -73,6 +88,7 @@ class Gateway:
     ) -> None:
         limits = limits or Limits()
         self._node_key = node_key
+        self._on_event = on_event
         self._supervise = supervise
         self._group = asyncio.TaskGroup()
         self._endpoint = endpoint(on_request=self._answer, supervise=supervise)
@@ -86,7 +102,7 @@ class Gateway:
             services=services,
             location=Location(limits.bindings_per_user),
             limits=limits,
-            on_event=on_event,
+            on_event=self._tell,
             token=token,
             clock=self._now,
             sender=self._endpoint,
@@ -98,16 +114,34 @@ class Gateway:
         self._registered = asyncio.Event()
         self._switchboard = Switchboard(self._node, self._start)
         authenticator = Authenticator(accounts, Nonces(secrets.token_bytes(32)), domain, self._now)
-        registrar = Registrar(authenticator, self._node.location, limits, self._now, self._is_own, on_event)
+        registrar = Registrar(authenticator, self._node.location, limits, self._now, self._is_own, self._tell)
         self._registrar = registrar
         self._phones = FromPhone(self._node, self._switchboard, registrar, authenticator, self._own_hosts)
         self._nodes = FromNode(self._node, self._switchboard, ReplayMemory(limits.replay_memory))
+        self.subscriptions = Subscriptions(
+            self._node,
+            self._start,
+            authenticator,
+            self._own_hosts,
+            audience or Nobody(),
+            self._user_of,
+            wall_clock,
+            shows_calls=shows_calls,
+        )
         self._from_phone: dict[str, Answer] = {
             "INVITE": self._phones.invite,
             "REGISTER": self._register,
             "OPTIONS": self._options,
+            "SUBSCRIBE": self.subscriptions.phones.subscribe,
+            "PUBLISH": self.subscriptions.publish,
+            "NOTIFY": self.subscriptions.notify,
         }
-        self._from_node: dict[str, Answer] = {"INVITE": self._nodes.invite, "OPTIONS": self._options_of_node}
+        self._from_node: dict[str, Answer] = {
+            "INVITE": self._nodes.invite,
+            "OPTIONS": self._options_of_node,
+            "SUBSCRIBE": self.subscriptions.nodes.subscribe,
+            "NOTIFY": self.subscriptions.notify,
+        }
         self.post = Post(self._node)
         if mailbox is not None:
             self._take_messages(mailbox, authenticator, limits)
@@ -126,6 +160,7 @@ class Gateway:
         await self._stack.enter_async_context(self._group)
         self._stack.push_async_callback(self._stop)
         self._own(self._group.create_task(self._expire_bindings(), name="expire bindings"))
+        self._own(self._group.create_task(self.subscriptions.run(), name="expire publications"))
         return self
 
     async def __aexit__(
@@ -138,6 +173,7 @@ class Gateway:
     async def _stop(self) -> None:
         try:
             await self._switchboard.end_all("The node stops", FAREWELL)
+            await self.subscriptions.end_all(FAREWELL)
         finally:
             for task in list(self._tasks):
                 task.cancel()
@@ -238,6 +274,14 @@ class Gateway:
         await self._options(transaction)
 
     # -- what this node is
+
+    def _tell(self, event: GatewayEvent) -> None:
+        """Tell the owner, and those who subscribe to what the event changes."""
+        self._on_event(event)
+        self.subscriptions.observe(event)
+
+    def _user_of(self, call: str) -> LocalUser | None:
+        return self._node.accounts.by_uri(self._switchboard.users.get(call, ""))
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()

@@ -19,3 +19,10 @@ class Limits:
     bye_timeout: float = 5.0
     messages: int = 64
     messages_per_peer: int = 8
+    subscriptions_per_user: int = 200
+    watches: int = 200
+    watchers: int = 256
+    watchers_per_peer: int = 4
+    watchers_asking: int = 8
+    mesh_subscription: int = 600
+    notify_pause: float = 1.0

@@ -86,6 +86,22 @@ class Admission(Protocol):
         ...
 
 
+class Audience(Protocol):
+    """Decides who in the mesh may see whether one of our users can be called."""
+
+    async def may_see(self, watcher: IncomingCaller) -> Peer:
+        """Return the watcher as we know them; raise `Refusal` 403 for everybody whom the user has not accepted."""
+        ...
+
+
+class Nobody:
+    """The audience of those who show themselves to nobody."""
+
+    async def may_see(self, watcher: IncomingCaller) -> Peer:  # noqa: ARG002 - the same for all
+        """Raise `Refusal`."""
+        raise Refusal(403, "This user shows nobody whether they can be called")
+
+
 @dataclass(frozen=True)
 class LocalUser:
     """One of our own users: the mesh URI, the SIP account of their phones, and what proves them to peers."""

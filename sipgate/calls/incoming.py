@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sipgate.events import CallMissed
+from sipgate.location import Binding
 from sipgate.ports import IncomingCaller, LocalUser, MediaContext, Peer, Refusal, Service
 
 from .happenings import Callee
@@ -61,10 +63,19 @@ class Incoming:
         return Callee(peer, self.call_id, offer, (ServiceLeg(make()),))
 
     async def _to_phones(self, joint: Joint, peer: Peer, user: LocalUser) -> Callee:
-        phones = phones_of(self.node, user)
+        phones = self._phones_of(user, peer)
         offer = await self._open_media(joint, peer, phones[0].route.local_host, addresses_of(phones))
         legs = legs_to(self.node, phones, user, peer, self.node.token(), self.max_forwards)
         return Callee(peer, self.call_id, offer, legs)
+
+    def _phones_of(self, user: LocalUser, peer: Peer) -> tuple[Binding, ...]:
+        """Return the phones to ring; when there is none to ring, the call has been missed."""
+        try:
+            return phones_of(self.node, user)
+        except Refusal:
+            missed = CallMissed(self.call_id, user.username, peer.uri, peer.display_name, peer.trust)
+            self.node.on_event(missed)
+            raise
 
     async def _open_media(
         self, joint: Joint, peer: Peer, phone_host: str, phone_allowed: frozenset[str]

@@ -10,10 +10,9 @@ from sipgate.protocol.reasons import REASONS
 
 from .cause import MAX_PHRASE, MAX_TEXT, PHRASES, Cause, escape, parse_reason, phrase, plain
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, MESSAGE"
-KNOWN_METHODS = frozenset(
-    ("REGISTER", "PRACK", "SUBSCRIBE", "NOTIFY", "PUBLISH", "REFER", *ALLOW.split(", "))
-)
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, SUBSCRIBE, NOTIFY, MESSAGE"
+KNOWN_METHODS = frozenset(("REGISTER", "PRACK", "PUBLISH", "REFER", *ALLOW.split(", ")))
+ALLOW_EVENTS = "presence, message-summary"
 RETRY_AFTER = "2"
 MAX_TAGS = 8
 
@@ -70,6 +69,8 @@ def _advice(status: int) -> Iterable[tuple[str, str]]:
     """Return the headers that tell how to do better (RFC 3261 21.4)."""
     if status in (405, 501):
         yield "Allow", ALLOW
+    elif status == 489:
+        yield "Allow-Events", ALLOW_EVENTS
     elif status == 415:
         yield "Accept", "application/sdp"
         yield "Accept-Encoding", "identity"

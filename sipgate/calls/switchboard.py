@@ -28,6 +28,7 @@ class Switchboard:
 
     def __init__(self, node: Node, start: Callable[[Coroutine[Any, Any, None], str], object]) -> None:
         self.calls: dict[str, Call] = {}
+        self.users: dict[str, str] = {}
         self._node = node
         self._start = start
         self._users: Counter[str] = Counter()
@@ -60,6 +61,7 @@ class Switchboard:
             on_event=self._node.on_event,
         )
         self.calls[call.id] = call
+        self.users[call.id] = user
         self._users[user] += 1
         if peer is not None:
             self._peers[peer] += 1
@@ -71,7 +73,7 @@ class Switchboard:
         try:
             await call.run()
         finally:
-            del self.calls[call.id]
+            del self.calls[call.id], self.users[call.id]
             _give_back(self._users, user)
             if peer is not None:
                 _give_back(self._peers, peer)

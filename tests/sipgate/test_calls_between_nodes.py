@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sipgate.events import CallEnded, CallRefused, CallStarted
+from sipgate.events import CallEnded, CallMissed, CallRefused, CallStarted
 from sipgate.limits import Limits
 from sipgate.ports import Refusal
 from tests.kit.sip_phone import SDP, SipPhone
@@ -156,9 +156,12 @@ async def test_cancel_while_ringing() -> None:
         assert await rung.cancelled() == 'SIP;cause=487;text="changed my mind"'
         await rung.say(487)
         assert (await call.final()).status == 487
-    assert [type(events[-1]) for events in (it.a.events, it.b.events)] == [CallEnded, CallEnded]
-    assert isinstance(it.b.events[-1], CallEnded)
-    assert (it.b.events[-1].by, it.b.events[-1].status) == ("peer", 487)
+    assert isinstance(it.a.events[-1], CallEnded)
+    ended, missed = it.b.events[-2:]
+    assert isinstance(ended, CallEnded)
+    assert (ended.by, ended.status) == ("peer", 487)
+    assert isinstance(missed, CallMissed)
+    assert (missed.user, missed.peer, missed.trust) == ("bob", "sip:alice@mesh", "pinned")
 
 
 async def test_cancel_while_the_callee_is_looked_up() -> None:

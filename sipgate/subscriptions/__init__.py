@@ -1,0 +1,1 @@
+"""Event notification (RFC 6665): presence, message waiting, missed calls. One use case per file."""
