@@ -1,6 +1,7 @@
 """Attacks as steps of a scenario."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from overlay.protocol.claim import claim_target, unseal
 from overlay.protocol.errors import WireError
@@ -28,6 +29,8 @@ def turn_hostile(world: World, nodes: list[LabNode]) -> None:
 class Collude:
     """A ``share`` of the nodes, with ids that they can prove, name only each other and lose what is stored on them."""
 
+    figures: ClassVar[tuple[str, ...]] = ()
+
     share: float = 0.2
 
     async def run(self, lab: Run) -> Metrics:
@@ -46,6 +49,8 @@ class Grind:
 
     In a settled mesh only, as its first step. The name is published, and it is the one that is looked up.
     """
+
+    figures: ClassVar[tuple[str, ...]] = ("copies",)
 
     ids: int = 20
 
@@ -76,6 +81,8 @@ class Crawl:
     The names of all unlisted users are in it too, but their secrets are not. Shows which share of the guessed names is
     learned, and of all other values.
     """
+
+    figures: ClassVar[tuple[str, ...]] = ("values_seen", "learned_of_guessed", "learned_of_others")
 
     share: float = 0.5
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 Metrics = dict[str, float]
+TIMES = ("p50_ms", "p95_ms", "p99_ms", "max_ms")
+FEWEST_COPIES = "fewest_copies"
 
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
     "<=": operator.le,
@@ -28,11 +30,13 @@ def percentile(values: Sequence[float], share: float) -> float:
 def times_ms(values: Sequence[float]) -> Metrics:
     """Return the percentiles of some times in milliseconds."""
     return {
-        "p50_ms": percentile(values, 0.50),
-        "p95_ms": percentile(values, 0.95),
-        "p99_ms": percentile(values, 0.99),
-        "max_ms": percentile(values, 1.0),
+        name: percentile(values, share) for name, share in zip(TIMES, (0.50, 0.95, 0.99, 1.0), strict=True)
     }
+
+
+def mean(values: Sequence[float]) -> float:
+    """Return the mean; NaN of none."""
+    return sum(values) / len(values) if values else math.nan
 
 
 @dataclass(frozen=True)
@@ -44,13 +48,13 @@ class Expectation:
     bound: float
 
     @classmethod
-    def parse(cls, figure: str, text: str) -> "Expectation":
+    def parse(cls, figure: str, text: object) -> "Expectation":
         """Read ``<= 600``.
 
         Raises:
             ValueError: it is something else.
         """
-        matched = _EXPECTATION.fullmatch(text)
+        matched = _EXPECTATION.fullmatch(text) if isinstance(text, str) else None
         if matched is None:
             raise ValueError(f"{figure} = {text!r}: say for example {figure} = '<= 600'")
         return cls(figure, matched[1], float(matched[2]))
@@ -88,3 +92,8 @@ class Series:
     """When, fewest of any name, mean."""
     marks: list[tuple[float, str]] = field(default_factory=list)
     """When something happened: a kill, a partition."""
+
+    def fewest_copies(self, since: float) -> Metrics:
+        """Return the fewest copies that any watched name had at any look since then; nothing if nobody looked."""
+        looks = [fewest for when, fewest, _ in self.copies if when >= since]
+        return {FEWEST_COPIES: min(looks)} if looks else {}

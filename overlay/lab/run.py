@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self
 
 from overlay.errors import Isolated
 from overlay.jobs import Jobs
@@ -29,7 +29,9 @@ class Progress:
 
 
 class Step(Protocol):
-    """Something that happens in a scenario."""
+    """Something that happens in a scenario. ``figures`` are the names of those that it shows."""
+
+    figures: ClassVar[tuple[str, ...]]
 
     async def run(self, lab: "Run") -> Metrics:
         """Do it; return what it showed."""
@@ -144,8 +146,10 @@ async def carry_out(
 
             lab.on_progress = tell
             tell(0.0)
+            began = lab.world.now
             metrics = await planned.step.run(lab)
             if metrics:
+                metrics = {**metrics, **lab.series.fewest_copies(began)}
                 outcomes.append(Outcome(text, lab.world.now, metrics, planned.expected))
         return outcomes, lab.series
 
@@ -153,6 +157,8 @@ async def carry_out(
 @dataclass(frozen=True)
 class Build:
     """Make the mesh."""
+
+    figures: ClassVar[tuple[str, ...]] = ()
 
     async def run(self, lab: Run) -> Metrics:
         """Do it."""

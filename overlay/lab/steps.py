@@ -4,8 +4,9 @@ import asyncio
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
-from .measure import Metrics, times_ms
+from .measure import TIMES, Metrics, mean, times_ms
 from .node import LabNode
 from .run import Found, Run
 from .world import Name
@@ -20,6 +21,8 @@ class Publish:
     The share ``unlisted`` of the names has a secret in it.
     """
 
+    figures: ClassVar[tuple[str, ...]] = (*TIMES, "copies", "copies_min")
+
     names: int = 0
     records: bool = False
     unlisted: float = 0.0
@@ -29,7 +32,7 @@ class Publish:
         """Do it."""
         world = lab.world
         alive = [node for node in world.alive() if node.up.is_set()]
-        owners = lab.dice.sample(alive, self.names) if self.names else alive
+        owners = lab.dice.sample(alive, min(self.names, len(alive))) if self.names else alive
         names = [world.name(owner, unlisted=lab.dice.random() < self.unlisted) for owner in owners]
         if world.is_settled:
             for name in names:
@@ -46,7 +49,7 @@ class Publish:
                 lab.on_progress(0.5 + number / len(names) / 2)
                 group.create_task(publish(lab, name, times, copies))
                 await asyncio.sleep(self.every_ms / 1000)
-        return {**times_ms(times), "copies": sum(copies) / len(copies), "copies_min": min(copies)}
+        return {**times_ms(times), "copies": mean(copies), "copies_min": min(copies, default=math.nan)}
 
     def __str__(self) -> str:
         return f"publish {self.names or 'all'} names"
@@ -68,6 +71,8 @@ async def publish(lab: Run, name: Name, times: list[float], copies: list[int]) -
 @dataclass(frozen=True)
 class Update:
     """Every owner that lives publishes a new version of its name."""
+
+    figures: ClassVar[tuple[str, ...]] = TIMES
 
     every_ms: float = 100.0
 
@@ -92,6 +97,8 @@ class Resolve:
     ``known``: they have talked to the owner before, and name its key. ``owners``: ``any``, or of the ``alive`` only.
     ``across``: the asker is on the other side of a partition, past or present. Who asks does not hold the name itself.
     """
+
+    figures: ClassVar[tuple[str, ...]] = (*TIMES, "success", "requests", "datagrams", "isolated")
 
     times: int = 1000
     every_ms: float = 100.0
@@ -147,6 +154,8 @@ def _sum_up(results: Sequence[Found], datagrams: int) -> Metrics:
 class Kill:
     """A ``share`` of the nodes fall silent, the three that all joined by among them if ``bootstrap``."""
 
+    figures: ClassVar[tuple[str, ...]] = ()
+
     share: float = 0.4
     bootstrap: bool = False
 
@@ -168,6 +177,8 @@ class Kill:
 class Part:
     """The mesh is parted in ``groups`` between which nothing passes."""
 
+    figures: ClassVar[tuple[str, ...]] = ()
+
     groups: int = 2
 
     async def run(self, lab: Run) -> Metrics:
@@ -184,6 +195,8 @@ class Part:
 class Heal:
     """What was parted is joined again."""
 
+    figures: ClassVar[tuple[str, ...]] = ()
+
     async def run(self, lab: Run) -> Metrics:
         """Do it."""
         lab.world.internet.heal()
@@ -197,6 +210,8 @@ class Heal:
 @dataclass(frozen=True)
 class Move:
     """A ``share`` of the nodes gets another address in another network, and is not told."""
+
+    figures: ClassVar[tuple[str, ...]] = ()
 
     share: float = 0.2
 
@@ -214,6 +229,8 @@ class Move:
 @dataclass(frozen=True)
 class Unplug:
     """A ``share`` of the nodes loses its network for some ``seconds``; then it is there again."""
+
+    figures: ClassVar[tuple[str, ...]] = ()
 
     share: float = 0.2
     seconds: float = 600.0
@@ -240,6 +257,14 @@ class Wait:
 
     Shows the bytes that a node sends and receives each second (mean, and of the busiest), and its requests.
     """
+
+    figures: ClassVar[tuple[str, ...]] = (
+        "bytes_per_s",
+        "busiest_bytes_per_s",
+        "received_bytes_per_s",
+        "requests_per_s",
+        "largest_bytes",
+    )
 
     seconds: float = 60.0
 
@@ -271,6 +296,15 @@ class Wait:
 @dataclass(frozen=True)
 class Look:
     """See how the mesh stands: copies of names, whom nodes know, whether all are of one piece."""
+
+    figures: ClassVar[tuple[str, ...]] = (
+        "copies",
+        "copies_min",
+        "contacts",
+        "contacts_min",
+        "dead_contacts",
+        "pieces",
+    )
 
     async def run(self, lab: Run) -> Metrics:
         """Do it."""
@@ -316,6 +350,8 @@ class Churn:
 
     The share ``steady`` stays for ever. Every newcomer publishes a name of its own, if ``names``. 0 ends the churn.
     """
+
+    figures: ClassVar[tuple[str, ...]] = ()
 
     session_s: float = 600.0
     polite: float = 0.5

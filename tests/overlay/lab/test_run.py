@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from overlay.lab.measure import Metrics, Outcome, Series
+from overlay.lab.measure import FEWEST_COPIES, Metrics, Outcome, Series
 from overlay.lab.report import Report
 from overlay.lab.run import Progress, carry_out
 from overlay.lab.scenario import Scenario, load, parse
@@ -141,7 +141,9 @@ def test_a_report_says_what_was_met_and_what_was_missed() -> None:
         "x",
         {
             "title": "Some nodes",
-            "step": [{"do": "resolve", "expect": {"success": ">= 0.5", "p99_ms": "<= 1", "copies": ">= 1"}}],
+            "step": [
+                {"do": "resolve", "expect": {"success": ">= 0.5", "p99_ms": "<= 1", "requests": ">= 1"}}
+            ],
         },
     )
     expected = scenario.steps[0].expected
@@ -151,7 +153,7 @@ def test_a_report_says_what_was_met_and_what_was_missed() -> None:
     assert not report.is_met
     assert "met: >= 0.5" in text
     assert "1,234.5   MISSED: <= 1" in text
-    assert text.endswith("100 nodes, k = 16, resolve 3 times: copies >= 1")
+    assert text.endswith("100 nodes, k = 16, resolve 3 times: requests >= 1")
     step = json.loads(json.dumps(report.as_json()))["runs"][0]["steps"][0]
     assert step["figures"] == {"success": 0.75, "p99_ms": 1234.5}
     assert [e["met"] for e in step["expected"]] == [True, False, False]
@@ -213,6 +215,21 @@ def test_buckets_that_are_filled_in_part_know_fewer_and_find_all_the_same() -> N
     assert sparse[-2]["success"] == full[-2]["success"] == 1
 
 
-def test_a_bucket_cannot_be_filled_more_than_full() -> None:
-    with pytest.raises(ValueError, match="fill is above 0, and 1 at most"):
-        scenario_of({"do": "publish"}, nodes=5, fill=1.5)
+def test_each_step_shows_the_figures_that_it_says() -> None:
+    scenario = scenario_of(
+        {"do": "publish", "names": 9},
+        {"do": "update"},
+        {"do": "resolve", "times": 3},
+        {"do": "wait", "seconds": 1.0},
+        {"do": "look"},
+        {"do": "crawl"},
+        nodes=4,
+        k=2,
+    )
+    shown = [set(metrics) - {FEWEST_COPIES} for metrics in figures(runs(scenario))]
+    assert shown == [set(planned.step.figures) for planned in scenario.steps]
+
+
+def test_the_fewest_copies_of_a_watched_step_are_shown() -> None:
+    watched = scenario_of({"do": "publish"}, {"do": "wait", "seconds": 20.0}, nodes=4)
+    assert figures(runs(watched))[-1][FEWEST_COPIES] == 3

@@ -43,18 +43,49 @@ HEAL = [{"do": "heal"}]
     ("data", "says"),
     [
         ({}, "nothing happens"),
+        ({"step": {"do": "heal"}}, "with two brackets"),
+        ({"step": ["heal"]}, "step 1: 'heal' is no table"),
         ({"step": HEAL, "nodes": 5}, "'nodes' is not known"),
+        ({"step": HEAL, "title": 5}, "title = 5, but it is a text"),
+        ({"step": HEAL, "long": "yes"}, "long = 'yes', but it is true or false"),
+        ({"step": HEAL, "watch_s": "often"}, "watch_s = 'often', but it is a number"),
         ({"step": [{"do": "explode"}]}, "it can be publish, update, resolve"),
         ({"step": [{"share": 1}]}, "do = None"),
-        ({"step": [{"do": "kill", "portion": 0.4}]}, "'portion' is not known; it can be bootstrap, share"),
-        ({"step": [{"do": "kill", "share": "half"}]}, "share = 'half', but it is of the type float"),
-        ({"step": [{"do": "resolve", "times": 1.5}]}, "times = 1.5, but it is of the type int"),
-        ({"step": [{"do": "resolve", "times": True}]}, "times = True, but it is of the type int"),
+        (
+            {"step": [{"do": "kill", "portion": 0.4}]},
+            r"step 1 \(kill\): 'portion' is not known; it can be bootstrap, share",
+        ),
+        ({"step": [{"do": "kill", "share": "half"}]}, "share = 'half', but it is a number"),
+        ({"step": [{"do": "kill", "share": 40}]}, "share = 40.0, but it is a share, from 0 to 1"),
+        ({"step": [{"do": "resolve", "times": 1.5}]}, "times = 1.5, but it is a whole number"),
+        ({"step": [{"do": "resolve", "times": True}]}, "times = True, but it is a whole number"),
+        ({"step": [{"do": "resolve", "times": 0}]}, "times = 0, but it is 1 at least"),
+        ({"step": [{"do": "resolve", "owners": "dead"}]}, "it can be any, alive"),
+        ({"step": [{"do": "part", "groups": 1}]}, "groups = 1, but it is 2 at least"),
+        ({"step": [{"do": "wait", "seconds": -1}]}, "it is 0 at least"),
         ({"step": [{"do": "resolve", "expect": {"p99_ms": "fast"}}]}, "say for example"),
+        ({"step": [{"do": "resolve", "expect": {"p99_ms": 600}}]}, "p99_ms = 600: say for example"),
+        ({"step": [{"do": "resolve", "expect": ">= 1"}]}, "'>= 1' is no table"),
+        (
+            {"step": [{"do": "resolve", "expect": {"sucess": ">= 1"}}]},
+            "'sucess' is not known; it can be data",
+        ),
+        ({"step": [{"do": "kill", "expect": {"success": ">= 1"}}]}, "there is nothing to be said here"),
+        ({"step": [{"do": "wait", "expect": {"fewest_copies": ">= 1"}}]}, "'fewest_copies' is not known"),
+        ({"step": [{"do": "grind"}]}, "it needs a mesh with settled = true"),
+        ({"step": [{"do": "churn"}], "mesh": {"settled": True}}, "it needs a mesh with settled = false"),
+        ({"step": HEAL, "mesh": 5}, "5 is no table"),
         ({"step": HEAL, "mesh": {"nodes": 0}}, "at least one node"),
         ({"step": HEAL, "mesh": {"k": 0}}, "k from 1 to 64"),
-        ({"step": HEAL, "mesh": {"loss": 1.0}}, "loss from 0 to below 1"),
+        ({"step": HEAL, "sweep": {"k": [2, 100]}}, r"\[sweep\]: at least one node, k from 1 to 64"),
+        ({"step": HEAL, "sweep": {"nodes": 5}}, "nodes = 5, but it is a list of numbers"),
+        ({"step": HEAL, "mesh": {"loss": 1.0}}, "loss is from 0 to below 1"),
+        ({"step": HEAL, "mesh": {"mean_rtt_ms": 0}}, "mean_rtt_ms above 0"),
+        ({"step": HEAL, "mesh": {"per_prefix": 0}}, "per_prefix is from 1"),
+        ({"step": HEAL, "mesh": {"fill": 1.5}}, "fill is above 0, and 1 at most"),
         ({"step": HEAL, "mesh": {"nat": {"conical": 0.1}}}, "'conical' is not known"),
+        ({"step": HEAL, "mesh": {"nat": {"symmetric": "all"}}}, "symmetric = 'all', but it is a number"),
+        ({"step": HEAL, "mesh": {"nat": {"symmetric": 0.6, "full-cone": 0.6}}}, "more than 1 together"),
     ],
 )
 def test_what_is_wrong_in_a_scenario_is_said(data: dict[str, Any], says: str) -> None:
@@ -66,6 +97,7 @@ def test_a_file_that_is_not_there_or_no_toml_is_said(tmp_path: Path) -> None:
     with pytest.raises(ScenarioError, match="fc-lab list"):
         load("chrun")
     broken = tmp_path / "broken.toml"
-    broken.write_text("title = ")
-    with pytest.raises(ScenarioError, match=r"broken\.toml"):
-        load(str(broken))
+    for written in (b"title = ", b"\xff"):
+        broken.write_bytes(written)
+        with pytest.raises(ScenarioError, match=r"broken\.toml"):
+            load(str(broken))
