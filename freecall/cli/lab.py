@@ -39,7 +39,7 @@ def _arguments() -> argparse.Namespace:
     go = commands.add_parser("run", help="run a scenario")
     go.add_argument("scenario", metavar="SCENARIO", help="its name, or the path of a .toml file")
     go.add_argument("--nodes", metavar="N", type=_count, help="so many nodes in place of the scenario's")
-    go.add_argument("--seed", metavar="S", type=int, default=1, help="another seed, other chances (1)")
+    go.add_argument("--seed", metavar="S", type=_seed, default=1, help="another seed, other chances (1)")
     go.add_argument("--json", action="store_true", help="print one JSON object in place of the table")
     go.add_argument(
         "--plot", metavar="FILE", type=Path, help="draw latency, success and copies over time (.png or .svg)"
@@ -48,16 +48,33 @@ def _arguments() -> argparse.Namespace:
 
 
 def _count(text: str) -> int:
-    number = int(text.replace("_", "").replace(",", "")) if text.replace(",", "").isdigit() else 0
+    digits = text.replace("_", "").replace(",", "")
+    number = int(digits) if digits.isdecimal() else 0
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of nodes, such as 300")
     return number
 
 
+def _seed(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no seed: any whole number is") from error
+
+
 def _list() -> None:
-    for name in names():
-        scenario = load(name)
-        say(f"{name:20} {scenario.title}{' (takes long)' if scenario.is_long else ''}")
+    scenarios = [load(name) for name in names()]
+    sizes = [" to ".join(f"{n:,}" for n in _smallest_and_largest(scenario)) for scenario in scenarios]
+    width, size_width = max(map(len, names())), max(map(len, sizes))
+    say(f"{'SCENARIO':{width}}  {'NODES':>{size_width}}  WHAT HAPPENS")
+    for scenario, size in zip(scenarios, sizes, strict=True):
+        long = "  (takes long)" if scenario.is_long else ""
+        say(f"{scenario.name:{width}}  {size:>{size_width}}  {scenario.title}{long}")
+    say("\nRun one with `fc-lab run SCENARIO`, or write your own: docs/lab.md.")
+
+
+def _smallest_and_largest(scenario: Scenario) -> list[int]:
+    return sorted({f(mesh.nodes for mesh in scenario.meshes()) for f in (min, max)})
 
 
 def _run(scenario: Scenario, arguments: argparse.Namespace) -> None:

@@ -42,7 +42,12 @@ def test_list_shows_every_scenario(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert fc_lab(monkeypatch, "list") == 0
-    assert "40-percent-dead      40 % of 10,000 nodes are dead" in capsys.readouterr().out
+    *rows, _, hint = capsys.readouterr().out.splitlines()
+    assert rows[0].split() == ["SCENARIO", "NODES", "WHAT", "HAPPENS"]
+    assert "40-percent-dead      10,000  40 % of 10,000 nodes are dead" in rows
+    assert any(row.startswith("no-storm") and " 2 to 300 " in row for row in rows)
+    assert any(row.startswith("day") and row.endswith("(takes long)") for row in rows)
+    assert "fc-lab run SCENARIO" in hint
 
 
 def test_a_run_prints_a_table_and_whether_all_was_as_expected(
@@ -61,9 +66,9 @@ def test_a_run_prints_a_table_and_whether_all_was_as_expected(
 def test_json_nodes_and_seed(
     scenario: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert fc_lab(monkeypatch, "run", str(scenario), "--json", "--nodes", "6", "--seed", "9") == 0
+    assert fc_lab(monkeypatch, "run", str(scenario), "--json", "--nodes", "1_2", "--seed", "9") == 0
     report = json.loads(capsys.readouterr().out)
-    assert (report["seed"], report["runs"][0]["nodes"], report["met"]) == (9, 6, True)
+    assert (report["seed"], report["runs"][0]["nodes"], report["met"]) == (9, 12, True)
 
 
 def test_a_plot_is_written(scenario: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,6 +84,8 @@ def test_a_plot_is_written(scenario: Path, tmp_path: Path, monkeypatch: pytest.M
         (["run", "idle", "--plot", "run.jpeg"], "a plot is a .png or an .svg file"),
         (["run", "idle", "--plot", "/nowhere/run.png"], "there is no folder /nowhere"),
         (["run", "idle", "--nodes", "many"], "'many' is no number of nodes"),
+        (["run", "idle", "--nodes", "0"], "'0' is no number of nodes"),
+        (["run", "idle", "--seed", "lucky"], "'lucky' is no seed: any whole number is"),
         ([], "required"),
     ],
 )
