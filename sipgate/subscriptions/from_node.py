@@ -11,12 +11,13 @@ from sipgate.calls.mesh_leg import hops_to, line_to_caller
 from sipgate.calls.node import Node
 from sipgate.identity import ReplayMemory, sender_of
 from sipgate.ports import Audience, IncomingCaller, LocalUser, Peer, Refusal
+from sipgate.protocol.dialog import Dialog
 from sipgate.protocol.message import Request
 from sipgate.protocol.uri import Uri
 from sipgate.server_transaction import ServerTransaction
 from sipgate.target import mesh_uri
 
-from .notify import Notifier, asked_seconds, event_of
+from .notify import Notifier, event_of
 from .own_presence import OwnPresences
 from .subscribe import PRESENCE
 
@@ -47,13 +48,13 @@ class FromNode:
             raise Refusal(404, "Nobody here has this name")
         self.check_room(key)
         peer = await self._ask(watcher)
-        longest = self.node.limits.mesh_subscription
+        dialog = Dialog.as_uas(request, self.node.token())
         line = line_to_caller(self.node, request, flow, key, user.uri)
         known = hops_to(key, peer.endpoints)
         line.hops = [*line.hops, *(hop for hop in known if hop not in line.hops)]
         resource = self.presences.of(user)
-        lasts = asked_seconds(request, longest)
-        notifier = Notifier(self.node, request, line, resource, lasts, longest=longest)
+        longest = self.node.limits.mesh_subscription
+        notifier = Notifier(self.node, request, dialog, line, resource, longest)
         await transaction.respond(notifier.accepted(request))
         self.begin(key, peer, user, notifier)
         self.heard_of(peer.uri)

@@ -10,6 +10,7 @@ from sipgate.authentication import Authenticator
 from sipgate.calls.line import PhoneLine
 from sipgate.calls.node import Node
 from sipgate.ports import LocalUser, Refusal
+from sipgate.protocol.dialog import Dialog
 from sipgate.protocol.errors import SipError
 from sipgate.protocol.event_state import Publications
 from sipgate.protocol.message import Request, reply
@@ -52,13 +53,13 @@ class FromPhone:
         contacts = request.contacts
         if isinstance(contacts, str) or len(contacts) != 1:
             raise SipError(400, "Bad Contact")
-        lasts = asked_seconds(request, self.node.limits.max_expires)
+        dialog = Dialog.as_uas(request, self.node.token())
         target = self._target(request, user, flow.local[0])
         resource = self._resource(package, user, target)
         contact = self.node.phone_contact(user.uri, our_address_on(flow), flow.transport)
         line = PhoneLine(self.node.sender, contact, ways_to(contacts[0].uri, flow))
         longest = self.node.limits.max_expires
-        notifier = Notifier(self.node, request, line, resource, lasts, longest=longest)
+        notifier = Notifier(self.node, request, dialog, line, resource, longest)
         await transaction.respond(notifier.accepted(request))
         self.begin(user, notifier)
 

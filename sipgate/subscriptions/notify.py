@@ -22,13 +22,13 @@ _REASONS = {Input.STOPPED: "deactivated", Input.NOTIFY_FAILED: "noresource"}
 
 
 class Notifier:
-    """A subscription that `request` asks for and that lasts so many seconds unless refreshed; 0 asks once.
+    """The subscription that `request` asks for; it lasts at most `longest` seconds unless refreshed.
 
     NOTIFYs go one after the other, `pause` seconds apart at least; what changes in between is told together.
     """
 
     def __init__(
-        self, node: Node, request: Request, line: Line, resource: Resource, lasts: int, *, longest: int
+        self, node: Node, request: Request, dialog: Dialog, line: Line, resource: Resource, longest: int
     ) -> None:
         self.line = line
         self.event = event_of(request)
@@ -37,9 +37,9 @@ class Notifier:
         self._resource = resource
         self._longest = longest
         self._pause = node.limits.notify_pause
-        self._dialog = Dialog.as_uas(request, node.token())
-        self._lasts = lasts
-        self._expires_at = node.clock() + lasts
+        self._dialog = dialog
+        self._lasts = asked_seconds(request, longest)
+        self._expires_at = node.clock() + self._lasts
         self._owes = True
         self._reason = "timeout"
         self._news = asyncio.Event()

@@ -37,6 +37,11 @@ class Watch:
         self._nobody = asyncio.Event()
         self._again = asyncio.Event()
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the last listener has gone: who comes now needs another watch."""
+        return self._nobody.is_set()
+
     def view(self) -> View:
         """Return the document; while pending it says closed, as a phone may show it."""
         presence = self._presence
@@ -46,7 +51,6 @@ class Watch:
     def join(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Call `listener` after each change; return what ends that, and the watch with the last one."""
         leave = self._listeners.join(listener)
-        self._nobody.clear()
 
         def left() -> None:
             leave()
@@ -70,7 +74,7 @@ class Watch:
 
     async def _watch(self) -> None:
         wait = FIRST_WAIT
-        while True:
+        while not self.is_over:
             self._again.clear()
             if await self._subscribe():
                 wait = FIRST_WAIT
@@ -116,7 +120,7 @@ class Watches:
     def of(self, user: LocalUser, target: str) -> Watch:
         """Return the watch of a target, begun if need be; raise `Refusal` 503 when there are too many."""
         key = (user.uri, target)
-        if key not in self._watches:
+        if key not in self._watches or self._watches[key].is_over:
             if len(self._watches) >= self._node.limits.watches:
                 raise Refusal(503, "This node watches as many people as it can")
             self._watches[key] = Watch(self._node, user, target)

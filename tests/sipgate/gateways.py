@@ -45,6 +45,8 @@ class Book:
     refusals: dict[str, Refusal] = field(default_factory=dict)
     turned_away: dict[str, Refusal] = field(default_factory=dict)
     admitted: list[IncomingCaller] = field(default_factory=list)
+    watchers: list[IncomingCaller] = field(default_factory=list)
+    unseen: set[str] = field(default_factory=set)
     hold: asyncio.Event | None = None
     resolving: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -64,6 +66,12 @@ class Book:
             raise self.turned_away[caller.uri]
         peer = self.peers[caller.uri]
         return replace(peer, node_public_key=caller.node_public_key)
+
+    async def may_see(self, watcher: IncomingCaller) -> Peer:
+        self.watchers.append(watcher)
+        if watcher.uri in self.unseen:
+            raise Refusal(403, "They do not know you")
+        return replace(self.peers[watcher.uri], node_public_key=watcher.node_public_key)
 
 
 @dataclass
@@ -292,6 +300,8 @@ def _node(name: str, book: Book, limits: Limits | None, users: list[LocalUser]) 
         accounts=accounts,
         directory=book,
         admission=book,
+        audience=book,
+        shows_calls=True,
         media=media,
         services=services,
         on_event=events.append,
