@@ -1,13 +1,15 @@
 """Scenario files: what they may say, and what is said to who wrote them wrong."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from overlay.lab.nat import NatKind
-from overlay.lab.scenario import ScenarioError, load, names, parse
+from overlay.lab.scenario import STEPS, ScenarioError, load, names, parse
 from overlay.lab.steps import Resolve
+from overlay.lab.world import Mesh
 
 
 def test_every_scenario_of_ours_can_be_read_and_says_what_it_expects() -> None:
@@ -34,6 +36,19 @@ def test_a_sweep_is_every_combination_unless_a_size_is_given() -> None:
     scenario = parse("x", {"sweep": {"nodes": [2, 9], "k": [2, 8]}, "step": [{"do": "heal"}]})
     assert [(mesh.nodes, mesh.k) for mesh in scenario.meshes()] == [(2, 2), (2, 8), (9, 2), (9, 8)]
     assert [(mesh.nodes, mesh.k) for mesh in scenario.meshes(5)] == [(5, 2), (5, 8)]
+
+
+def test_the_page_on_the_laboratory_names_every_step_with_its_options_and_figures() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "lab.md").read_text()
+    rows = {row.split("|")[1]: row for row in page.splitlines() if row.startswith("|")}
+    for name, step in STEPS.items():
+        (row,) = (row for cell, row in rows.items() if f"`{name}`" in cell)
+        options = [field.name for field in dataclasses.fields(step)]  # type: ignore[arg-type]
+        shown = [figure for figure in step.figures if figure not in ("p95_ms", "p99_ms")]
+        for word in options + ([] if name == "update" else shown):
+            assert f"`{word}`" in row, (name, word)
+    for field in dataclasses.fields(Mesh):
+        assert any(f"`{field.name}`" in row for row in rows.values()), field.name
 
 
 HEAL = [{"do": "heal"}]
