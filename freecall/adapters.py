@@ -200,6 +200,24 @@ class MeshAdmission:
         )
 
 
+class MeshAudience:
+    """Answers the gateway's `Audience` port: our user is seen by those whose key is pinned here, and nobody else."""
+
+    def __init__(self, admission: MeshAdmission) -> None:
+        self._admission = admission
+
+    async def may_see(self, watcher: IncomingCaller) -> Peer:
+        """Return the watcher as our pins see them.
+
+        Raises:
+            Refusal: 403 for strangers, and for those who could not ring either.
+        """
+        peer = await self._admission.admit(watcher)
+        if not peer.known:
+            raise Refusal(403, "Only people who have talked to this user see whether they can be called.")
+        return peer
+
+
 class OneUser:
     """Answers the gateway's `Accounts` port for a node with one user, reachable by name and by long address.
 

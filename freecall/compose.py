@@ -16,7 +16,7 @@ from trust.openpgp import RELEASED
 from trust.pins import Pins
 
 from . import __version__
-from .adapters import MeshAdmission, MeshDirectory, OneUser, PeerKeys, Self
+from .adapters import MeshAdmission, MeshAudience, MeshDirectory, OneUser, PeerKeys, Self
 from .addresses import resolve_all
 from .announce import Announcer
 from .bootstrap import OWN, KnownKey
@@ -171,6 +171,8 @@ def _gateway(
         accounts=OneUser(user, identity.uris),
         directory=MeshDirectory(me, gatherer, keys, lambda: _own_endpoints(ports)),
         admission=MeshAdmission(me, keyring, pins, keys, wall_clock),
+        audience=MeshAudience(MeshAdmission(me, keyring, pins, keys, wall_clock)),
+        shows_calls=config.calls.show_busy,
         media=media,
         services=_services(config, identity),
         on_event=news,

@@ -48,6 +48,7 @@ class CallsConfig:
 
     ring_seconds: int = 180
     answer_with: str = ""
+    show_busy: bool = False
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,8 @@ TEMPLATE = f"""\
 #ring_seconds = 180
 # Answer your own calls with a service instead of a phone: "echo" (for test nodes).
 #answer_with = ""
+# Let people you know see on their phones that you are in a call, not only that you can be called.
+#show_busy = false
 
 [log]
 # debug, info, warning or error.

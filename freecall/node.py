@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import asdict
 from typing import Any
 
 from overlay.errors import OverlayError
@@ -81,6 +82,14 @@ class Node:
                 if call.id in self._gateway.calls:
                     await call.hang_up("the command was stopped")
         yield {"result": outcome.as_json(phone, parsed.record)}
+
+    def missed(self) -> list[dict[str, Any]]:
+        """Return the calls that nobody answered since the start, the latest first."""
+        return [asdict(each) for each in reversed(self._gateway.subscriptions.missed.of())]
+
+    def forget_missed(self, peer: str | None) -> None:
+        """Take missed calls as seen, of one peer or all; the phones' lamps follow."""
+        self._gateway.subscriptions.forget_missed(None if peer is None else canonical(peer))
 
     def read_lists(self) -> list[str]:
         """Try the nodes of bootstrap lists imported since the start; return the labels of the networks concerned."""

@@ -36,6 +36,12 @@ class Node(Protocol):
     def call(self, order: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
         """Place a call without a phone; yield its events, then one object with ``result``."""
 
+    def missed(self) -> list[dict[str, Any]]:
+        """Return the missed calls, the latest first."""
+
+    def forget_missed(self, peer: str | None) -> None:
+        """Take missed calls as seen, of one peer or all."""
+
     def read_lists(self) -> list[str]:
         """Try the nodes of bootstrap lists that were imported; return the labels of the networks concerned."""
 
@@ -55,6 +61,8 @@ async def serve(node: Node, data: Path) -> AsyncIterator[Path]:
             web.get("/v1/events", routes.events),
             web.post("/v1/calls", routes.place_call),
             web.delete("/v1/calls/{call}", routes.hang_up),
+            web.get("/v1/missed", routes.missed),
+            web.delete("/v1/missed", routes.forget_missed),
             web.post("/v1/bootstrap", routes.read_lists),
         ]
     )
@@ -134,6 +142,13 @@ class _Routes:
         if not await self._node.hang_up(request.match_info["call"]):
             return web.json_response({"error": "There is no such call."}, status=404)
         return web.json_response({"ended": True})
+
+    async def missed(self, _request: web.Request) -> web.Response:
+        return web.json_response({"missed": self._node.missed()})
+
+    async def forget_missed(self, request: web.Request) -> web.Response:
+        self._node.forget_missed(request.query.get("peer"))
+        return web.json_response({"missed": self._node.missed()})
 
     async def read_lists(self, _request: web.Request) -> web.Response:
         return web.json_response({"networks": self._node.read_lists()})

@@ -19,6 +19,7 @@ class SmallNode:
     """A node that answers without a mesh: the control API is what is tested here."""
 
     def __init__(self) -> None:
+        self.seen: list[str | None] = []
         self.log = EventLog(lambda: 1.0)
         self.ended: list[str] = []
 
@@ -35,6 +36,12 @@ class SmallNode:
     async def call(self, order: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
         yield {"event": "call_started", "at": 1.0}
         yield {"result": {"ok": True, **order}}
+
+    def missed(self) -> list[dict[str, Any]]:
+        return [] if self.seen else [{"peer": "sip:bob@mesh", "trust": "pinned"}]
+
+    def forget_missed(self, peer: str | None) -> None:
+        self.seen.append(peer)
 
     def read_lists(self) -> list[str]:
         return ["1234"]
@@ -60,6 +67,15 @@ async def test_requests_and_answers_are_json(tmp_path: Path) -> None:
         with pytest.raises(NodeRefused, match="no such call"):
             await asyncio.to_thread(client.request, "DELETE", "/v1/calls/2")
         assert node.ended == ["1", "2"]
+
+
+async def test_missed_calls_are_listed_and_taken_as_seen(tmp_path: Path) -> None:
+    async with served(tmp_path) as (node, client):
+        listed = await asyncio.to_thread(client.request, "GET", "/v1/missed")
+        assert listed == {"missed": [{"peer": "sip:bob@mesh", "trust": "pinned"}]}
+        path = "/v1/missed?peer=bob@mesh"
+        assert await asyncio.to_thread(client.request, "DELETE", path) == {"missed": []}
+        assert node.seen == ["bob@mesh"]
 
 
 async def test_a_call_streams_its_events_and_its_result(tmp_path: Path) -> None:
