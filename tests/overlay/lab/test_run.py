@@ -179,7 +179,8 @@ def test_who_moves_or_was_unplugged_is_found_again_after_some_minutes() -> None:
                 {"do": "wait", "seconds": 180.0},
                 {"do": "resolve", "times": 30},
                 {"do": "look"},
-                nodes=26,
+                nodes=16,
+                k=4,
             )
         )
     )

@@ -5,8 +5,6 @@ import os
 import subprocess
 import sys
 
-import pytest
-
 from overlay.errors import Isolated
 from overlay.lab.nat import NatKind
 from overlay.lab.node import LabNode
@@ -110,8 +108,7 @@ print(seen.hexdigest())
 """
 
 
-@pytest.mark.parametrize("seed_of_hashes", ["1", "2"])
-def test_every_datagram_is_the_same_each_time(seed_of_hashes: str) -> None:
+def test_every_datagram_is_the_same_each_time() -> None:
     outputs = {
         subprocess.run(
             [sys.executable, "-P", "-c", SCRIPT],
@@ -119,6 +116,6 @@ def test_every_datagram_is_the_same_each_time(seed_of_hashes: str) -> None:
             capture_output=True,
             check=True,
         ).stdout
-        for hashes in ("0", seed_of_hashes)
+        for hashes in ("0", "1")
     }
     assert len(outputs) == 1
