@@ -15,7 +15,7 @@ from overlay.protocol.errors import WireError
 from overlay.protocol.nodeid import ID_BYTES
 from overlay.protocol.record import Kind, Record, node_record, parse_record
 from overlay.protocol.sealed_blob import unseal_blob
-from tests.overlay.fuzzed_node import conversation, datagrams, insider, strangers, vectors
+from tests.overlay.fuzzed_node import conversation, datagrams, insider, spoofed, strangers, vectors
 
 from .parser import Parser, reading
 
@@ -94,7 +94,7 @@ def texts() -> list[bytes]:
 
 
 PARSERS = [
-    Parser("datagrams", datagrams, strangers, mean_us=40, worst_us=2000, max_bytes=1400),
+    Parser("datagrams", datagrams, lambda: strangers(spoofed), mean_us=40, worst_us=2000, max_bytes=1400),
     Parser("insiders", conversation, insider, mean_us=400, worst_us=2000, max_bytes=1400),
     Parser("records", records, reading(read_record, WireError), mean_us=40, worst_us=2000, max_bytes=1200),
     Parser("claims", claims, reading(read_claim, WireError), mean_us=80, worst_us=2000, max_bytes=1200),

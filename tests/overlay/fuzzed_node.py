@@ -4,7 +4,7 @@ import asyncio
 import json
 import random
 import zlib
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from math import inf
 from pathlib import Path
@@ -47,6 +47,13 @@ ADDRESSES: list[tuple[Any, ...]] = [
 ]
 
 
+def spoofed(number: int) -> tuple[Any, ...]:
+    """Return an address: one of those above for one number in four, any of 2.6 million for the others."""
+    if number % 4 == 0:
+        return ADDRESSES[number // 4 % len(ADDRESSES)]
+    return f"{50 + number % 40}.{number >> 8 & 255}.{number >> 16 & 255}.1", 7350
+
+
 def vectors(name: str) -> list[dict[str, Any]]:
     """Read one of the published files."""
     read: list[dict[str, Any]] = json.loads((VECTORS / f"{name}.json").read_text(encoding="utf-8"))
@@ -69,7 +76,8 @@ def datagrams() -> list[bytes]:
 class Strangers:
     """Datagrams from everywhere to a node with a full table and a full name, which has asked nobody anything."""
 
-    def __init__(self, group: asyncio.TaskGroup) -> None:
+    def __init__(self, group: asyncio.TaskGroup, address_of: Callable[[int], tuple[Any, ...]]) -> None:
+        self._address_of = address_of
         self.overlay, tap = crowded()
         self._taps = (tap, Tap("2a00::1"))
         self.overlay._protocol.connection_made(self._taps[1])
@@ -78,7 +86,7 @@ class Strangers:
 
     def take(self, data: bytes) -> None:
         """Receive it from somewhere; the same datagram always comes from the same address."""
-        self.overlay._protocol.datagram_received(data, ADDRESSES[zlib.crc32(data) % len(ADDRESSES)])
+        self.overlay._protocol.datagram_received(data, self._address_of(zlib.crc32(data)))
         for tap in self._taps:
             self.answered += len(tap.sent)
             tap.sent.clear()
@@ -116,10 +124,12 @@ class Strangers:
 
 
 @asynccontextmanager
-async def strangers() -> AsyncIterator[Strangers]:
-    """Open the node; it is closed at the end, with what it was doing."""
+async def strangers(
+    address_of: Callable[[int], tuple[Any, ...]] = lambda number: ADDRESSES[number % len(ADDRESSES)],
+) -> AsyncIterator[Strangers]:
+    """Open the node; it is closed at the end, with what it was doing. ``address_of`` a number: where one comes from."""
     async with asyncio.TaskGroup() as group:
-        subject = Strangers(group)
+        subject = Strangers(group, address_of)
         yield subject
         subject.overlay._protocol.close()
 
