@@ -9,6 +9,7 @@ from typing import Any
 
 from overlay.addresses import reachable_endpoints
 from overlay.protocol.endpoint import Endpoint
+from sipgate.events import GatewayEvent
 from sipgate.gateway import Gateway
 from sipgate.limits import Limits
 from sipgate.ports import LocalUser, Service
@@ -17,6 +18,7 @@ from trust.pins import Pins
 
 from . import __version__
 from .adapters import MeshAdmission, MeshAudience, MeshDirectory, OneUser, PeerKeys, Self
+from .address_book import AddressBook
 from .addresses import resolve_all
 from .announce import Announcer
 from .bootstrap import OWN, KnownKey
@@ -26,6 +28,7 @@ from .control.server import serve
 from .events import EventLog
 from .evidence import EvidenceGatherer
 from .identity import Identity, open_identity
+from .letters import HearingAdmission, Letters
 from .listen import free_port, hosts_of
 from .mesh_media import MediaService, MeshMedia, warm_up
 from .mesh_uri import DOMAIN, canonical
@@ -120,13 +123,17 @@ async def open_node(config: Config, data: DataDirectory, log: EventLog) -> Async
         )
         await stack.enter_async_context(overlay)
         gatherer = EvidenceGatherer(overlay, identity.keyring, pins, wall_clock, identity.keyring.fingerprint)
+        letters = _letters(config, identity, data, pins, gatherer, log)
         gateway = await stack.enter_async_context(
-            _gateway(config, identity, ports, pins, gatherer, log, supervisor)
+            _gateway(config, identity, ports, pins, gatherer, log, supervisor, letters)
         )
+        letters.connect(gateway.post)
         for host in ports.mesh_hosts:
             await gateway.listen_mesh(host, ports.mesh)
         await gateway.listen_phones(ports.sip_host, ports.sip)
-        node = Node(identity, gateway, gatherer, overlay, log, lambda: meet_new(data, overlay, wall_clock()))
+        node = Node(
+            identity, gateway, gatherer, overlay, log, letters, lambda: meet_new(data, overlay, wall_clock())
+        )
         control = await stack.enter_async_context(serve(node, data.path))
         node.ready = {**_ready(identity, ports, data, str(control)), "networks": meshes.described()}
         log.emit("ready", **node.ready)
@@ -136,6 +143,7 @@ async def open_node(config: Config, data: DataDirectory, log: EventLog) -> Async
         tasks = [
             supervisor.start(announcer.run(), name="announce"),
             supervisor.start(warm_up(), name="load the media package"),
+            supervisor.start(letters.run(), name="letters"),
         ]
         try:
             yield node
@@ -152,9 +160,38 @@ def _gateway(
     gatherer: EvidenceGatherer,
     log: EventLog,
     supervisor: Supervisor,
+    letters: Letters,
 ) -> Gateway:
     """Return the gateway with its ports answered."""
-    user = LocalUser(
+    user = _user(config, identity)
+    keyring, keys, news = identity.keyring, PeerKeys(), GatewayNews(log)
+    me = Self(user, keyring.fingerprint, identity.node_key.public_key, services=frozenset({ECHO}))
+    media = MeshMedia(me, keyring, pins, keys, log, news.call_of, wall_clock, supervisor)
+
+    def on_event(event: GatewayEvent) -> None:
+        news(event)
+        letters.heed(event)
+
+    return Gateway(
+        node_key=identity.node_key.private_key,
+        accounts=OneUser(user, identity.uris),
+        directory=MeshDirectory(me, gatherer, keys, lambda: _own_endpoints(ports)),
+        admission=HearingAdmission(MeshAdmission(me, keyring, pins, keys, wall_clock), letters.heard_from),
+        audience=MeshAudience(MeshAdmission(me, keyring, pins, keys, wall_clock)),
+        shows_calls=config.calls.show_busy,
+        media=media,
+        services=_services(config, identity),
+        on_event=on_event,
+        mailbox=letters,
+        domain=DOMAIN,
+        limits=Limits(ring_timeout=float(config.calls.ring_seconds)),
+        supervise=guarded,
+        wall_clock=wall_clock,
+    )
+
+
+def _user(config: Config, identity: Identity) -> LocalUser:
+    return LocalUser(
         uri=identity.uri,
         username=identity.name,
         display_name=identity.name,
@@ -163,24 +200,27 @@ def _gateway(
         secret=identity.sip_secret,
         algorithms=config.phones.algorithms,
     )
-    keyring, keys, news = identity.keyring, PeerKeys(), GatewayNews(log)
-    me = Self(user, keyring.fingerprint, identity.node_key.public_key, services=frozenset({ECHO}))
-    media = MeshMedia(me, keyring, pins, keys, log, news.call_of, wall_clock, supervisor)
-    return Gateway(
-        node_key=identity.node_key.private_key,
-        accounts=OneUser(user, identity.uris),
-        directory=MeshDirectory(me, gatherer, keys, lambda: _own_endpoints(ports)),
-        admission=MeshAdmission(me, keyring, pins, keys, wall_clock),
-        audience=MeshAudience(MeshAdmission(me, keyring, pins, keys, wall_clock)),
-        shows_calls=config.calls.show_busy,
-        media=media,
-        services=_services(config, identity),
-        on_event=news,
-        domain=DOMAIN,
-        limits=Limits(ring_timeout=float(config.calls.ring_seconds)),
-        supervise=guarded,
-        wall_clock=wall_clock,
+
+
+def _letters(
+    config: Config,
+    identity: Identity,
+    data: DataDirectory,
+    pins: Pins,
+    gatherer: EvidenceGatherer,
+    log: EventLog,
+) -> Letters:
+    letters = Letters(
+        _user(config, identity),
+        identity.keyring,
+        AddressBook(gatherer, pins),
+        data.path,
+        emit=GatewayNews(log),
+        clock=wall_clock,
+        keep_days=config.messages.keep_days,
     )
+    log.print_with(lambda event: letters.retry() if event.name == "joined" else None)
+    return letters
 
 
 def _services(config: Config, identity: Identity) -> dict[str, Callable[[], Service]]:

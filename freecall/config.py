@@ -52,6 +52,13 @@ class CallsConfig:
 
 
 @dataclass(frozen=True)
+class MessagesConfig:
+    """What becomes of messages that nobody takes at once."""
+
+    keep_days: int = 7
+
+
+@dataclass(frozen=True)
 class LogConfig:
     """What the log on standard error tells."""
 
@@ -66,6 +73,7 @@ class Config:
     node: NodeConfig = field(default_factory=NodeConfig)
     phones: PhonesConfig = field(default_factory=PhonesConfig)
     calls: CallsConfig = field(default_factory=CallsConfig)
+    messages: MessagesConfig = field(default_factory=MessagesConfig)
     log: LogConfig = field(default_factory=LogConfig)
 
 
@@ -114,6 +122,10 @@ TEMPLATE = f"""\
 #answer_with = ""
 # Let people you know see on their phones that you are in a call, not only that you can be called.
 #show_busy = false
+
+[messages]
+# How many days a message waits, encrypted, for somebody who is away.
+#keep_days = 7
 
 [log]
 # debug, info, warning or error.

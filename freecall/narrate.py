@@ -114,6 +114,30 @@ class Narrator:
     def _call_missed(self, f: dict[str, Any]) -> str:
         return f"Missed: {f['peer'].removeprefix('sip:')} ({TRUST_WORDS.get(f['trust'], f['trust'])})"
 
+    def _message_sent(self, f: dict[str, Any]) -> str:
+        return f"Message to {f['peer'].removeprefix('sip:')} ({TRUST_WORDS.get(f['trust'], f['trust'])})"
+
+    def _message_delivered(self, f: dict[str, Any]) -> str:
+        return f"Delivered: the message to {f['peer'].removeprefix('sip:')}"
+
+    def _message_received(self, f: dict[str, Any]) -> str:
+        return f"Message from {f['peer'].removeprefix('sip:')} ({TRUST_WORDS.get(f['trust'], f['trust'])})"
+
+    def _message_kept(self, f: dict[str, Any]) -> str:
+        who = f["peer"].removeprefix("sip:")
+        if f["direction"] == "in":
+            return f"A message from {who} waits for a phone"
+        return f"{who} is away: the message waits {'here' if f['where'] == 'here' else 'at their node'}"
+
+    def _message_expired(self, f: dict[str, Any]) -> str:
+        who = f["peer"].removeprefix("sip:")
+        return f"Not taken in time: a message {'from' if f['direction'] == 'in' else 'to'} {who}"
+
+    def _message_refused(self, f: dict[str, Any]) -> str:
+        who = f["peer"].removeprefix("sip:")
+        direction = "from" if f["direction"] == "in" else "to"
+        return f"Not delivered: a message {direction} {who}: {f['reason']} ({f['status']})"
+
     def _warning(self, f: dict[str, Any]) -> str:
         return f"Warning: {f['text']}"
 

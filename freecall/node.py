@@ -12,6 +12,7 @@ from .errors import FreeCallError
 from .events import EventLog
 from .evidence import EvidenceGatherer
 from .identity import Identity
+from .letters import Letters
 from .mesh_media import MediaService
 from .mesh_uri import canonical
 from .meshes import Directory
@@ -28,6 +29,7 @@ class Node:
         gatherer: EvidenceGatherer,
         overlay: Directory,
         log: EventLog,
+        letters: Letters,
         read_lists: Callable[[], list[str]],
     ) -> None:
         self.log = log
@@ -36,6 +38,7 @@ class Node:
         self._gateway = gateway
         self._gatherer = gatherer
         self._overlay = overlay
+        self._letters = letters
         self._read_lists = read_lists
 
     def status(self) -> dict[str, Any]:
@@ -82,6 +85,18 @@ class Node:
                 if call.id in self._gateway.calls:
                     await call.hang_up("the command was stopped")
         yield {"result": outcome.as_json(phone, parsed.record)}
+
+    async def write(self, order: dict[str, Any]) -> dict[str, Any]:
+        """Send the message of ``order``; return its id, and whether it was ``delivered`` or ``kept``.
+
+        Raises:
+            FreeCallError: the order is wrong.
+        """
+        return await self._letters.write(order)
+
+    async def waiting(self) -> dict[str, Any]:
+        """Return the messages that wait, in both directions."""
+        return await self._letters.waiting()
 
     def missed(self) -> list[dict[str, Any]]:
         """Return the calls that nobody answered since the start, the latest first."""

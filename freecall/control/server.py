@@ -36,6 +36,12 @@ class Node(Protocol):
     def call(self, order: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
         """Place a call without a phone; yield its events, then one object with ``result``."""
 
+    async def write(self, order: dict[str, Any]) -> dict[str, Any]:
+        """Send a message; return its id and what became of it. Raise FreeCallError or Refusal."""
+
+    async def waiting(self) -> dict[str, Any]:
+        """Return the messages that wait, in both directions."""
+
     def missed(self) -> list[dict[str, Any]]:
         """Return the missed calls, the latest first."""
 
@@ -61,6 +67,8 @@ async def serve(node: Node, data: Path) -> AsyncIterator[Path]:
             web.get("/v1/events", routes.events),
             web.post("/v1/calls", routes.place_call),
             web.delete("/v1/calls/{call}", routes.hang_up),
+            web.post("/v1/messages", routes.write),
+            web.get("/v1/messages", routes.waiting),
             web.get("/v1/missed", routes.missed),
             web.delete("/v1/missed", routes.forget_missed),
             web.post("/v1/bootstrap", routes.read_lists),
@@ -127,10 +135,14 @@ class _Routes:
 
             return await _stream(request, as_json())
 
+    async def write(self, request: web.Request) -> web.Response:
+        return web.json_response(await self._node.write(await _order(request)))
+
+    async def waiting(self, _request: web.Request) -> web.Response:
+        return web.json_response(await self._node.waiting())
+
     async def place_call(self, request: web.Request) -> web.StreamResponse:
-        order = await request.json()
-        if not isinstance(order, dict):
-            raise TypeError("expected a JSON object")
+        order = await _order(request)
 
         async def as_json() -> AsyncIterator[str]:
             async for item in self._node.call(order):
@@ -152,6 +164,13 @@ class _Routes:
 
     async def read_lists(self, _request: web.Request) -> web.Response:
         return web.json_response({"networks": self._node.read_lists()})
+
+
+async def _order(request: web.Request) -> dict[str, Any]:
+    order = await request.json()
+    if not isinstance(order, dict):
+        raise TypeError("expected a JSON object")
+    return order
 
 
 async def _stream(request: web.Request, lines: AsyncIterator[str]) -> web.StreamResponse:

@@ -43,6 +43,12 @@ class SmallNode:
     def forget_missed(self, peer: str | None) -> None:
         self.seen.append(peer)
 
+    async def write(self, order: dict[str, Any]) -> dict[str, Any]:
+        return {"message": "1", "taken": "kept", **order}
+
+    async def waiting(self) -> dict[str, Any]:
+        return {"in": [], "out": []}
+
     def read_lists(self) -> list[str]:
         return ["1234"]
 
@@ -76,6 +82,14 @@ async def test_missed_calls_are_listed_and_taken_as_seen(tmp_path: Path) -> None
         path = "/v1/missed?peer=bob@mesh"
         assert await asyncio.to_thread(client.request, "DELETE", path) == {"missed": []}
         assert node.seen == ["bob@mesh"]
+
+
+async def test_messages_are_sent_and_listed(tmp_path: Path) -> None:
+    async with served(tmp_path) as (_, client):
+        order = {"uri": "bob", "text": "hello"}
+        sent = await asyncio.to_thread(client.request, "POST", "/v1/messages", order)
+        assert sent == {"message": "1", "taken": "kept", **order}
+        assert await asyncio.to_thread(client.request, "GET", "/v1/messages") == {"in": [], "out": []}
 
 
 async def test_a_call_streams_its_events_and_its_result(tmp_path: Path) -> None:
