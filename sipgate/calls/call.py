@@ -14,17 +14,16 @@ from sipgate.events import (
     CallAnswered,
     CallEnded,
     CallRefused,
-    CallRinging,
     CallStarted,
     Direction,
     GatewayEvent,
 )
 from sipgate.ports import MediaRefused, Refusal
 from sipgate.protocol.b2bua import Action, Input, State, step
-from sipgate.protocol.fork import Fork
 
 from .cause import CANCELLED, ELSEWHERE, Cause
 from .happenings import Callee, Find, Gone, NotFound, Stopped, ended_by
+from .inviting import Inviting
 from .joint import Joint
 from .leg import (
     Acked,
@@ -42,9 +41,7 @@ from .leg import (
     Reply,
 )
 from .reoffer import Reoffers
-
-RINGING = 180
-
+from .ringing import Ringing
 
 Event: TypeAlias = LegEvent | Callee | NotFound | Stopped | Gone
 
@@ -79,13 +76,12 @@ class Call:
         self._end: CallEnded | CallRefused | None = None
         self._cause = Cause(500, "The call ended through a fault of this node")
         self._callee: Callee | None = None
-        self._fork: Fork[CalleeLeg, Refusal] = Fork()
+        self._inviting = Inviting(lambda leg: self.post(Gone(leg)))
+        self._ringing = Ringing(call_id, direction, caller, self.joint, on_event)
         self._refusal = Refusal(500, self._cause.text)
         self._answer = b""
         self._stray: CalleeLeg | None = None
-        self._rung: set[tuple[int, bytes | None]] = set()
         self._beside: set[asyncio.Task[None]] = set()
-        self._inviting: dict[CalleeLeg, asyncio.Task[None]] = {}
         self._reoffers = Reoffers(self)
 
     # -- what the owner may do
@@ -174,8 +170,8 @@ class Call:
 
     async def _drain(self) -> None:
         """The call is over for both parties; wait for invitations that still owe us their final answer."""
-        if self._b is not None and self._b in self._inviting:
-            self._inviting[self._b].cancel()
+        if self._b is not None:
+            self._inviting.stop(self._b)
         while self._inviting:
             await self._take(await self._mailbox.get())
 
@@ -239,9 +235,9 @@ class Call:
 
     def _read_failure(self, event: Failed | Gone) -> Input | None:
         if isinstance(event, Gone):
-            self._inviting.pop(event.leg, None)
+            self._inviting.forget(event.leg)
             return None
-        best = self._fork.fail(event.leg, event.refusal.status, event.refusal)
+        best = self._inviting.fail(event.leg, event.refusal)
         if best is None:
             return None
         self._refusal = best
@@ -249,7 +245,7 @@ class Call:
 
     async def _read_answer(self, event: Answered) -> Input:
         """Turn the answer of the first leg for the caller; any other is a stray."""
-        self._fork.pending.discard(event.leg)
+        self._inviting.answered(event.leg)
         if self.state not in (State.CALLING, State.RINGING):
             self._stray = event.leg
             return Input.ANSWER
@@ -283,7 +279,8 @@ class Call:
         match action:
             case Action.RING_A:
                 assert isinstance(event, Progress)
-                await self._ring(event)
+                assert self._callee is not None
+                await self._ringing.ring(event, self._callee.peer)
             case Action.ANSWER_A:
                 await self._answer_caller()
             case Action.REFUSE_A:
@@ -310,8 +307,8 @@ class Call:
                 raise AssertionError(action)
 
     def _cancel(self, cause: Cause) -> None:
-        for leg in self._fork.pending:
-            self._tasks.create_task(leg.cancel(cause))
+        for cancelling in self._inviting.cancel(cause):
+            self._tasks.create_task(cancelling)
 
     def _invite(self) -> None:
         assert self._callee is not None
@@ -321,52 +318,13 @@ class Call:
                 self.id, self.direction, peer.uri, peer.display_name, peer.trust, self._callee.call_id
             )
         )
-        self._fork = Fork(set(self._callee.legs))
-        for leg in self._callee.legs:
-            self._inviting[leg] = self._tasks.create_task(self._invite_leg(leg, self._callee.offer))
-
-    async def _invite_leg(self, leg: CalleeLeg, offer: bytes) -> None:
-        try:
-            await leg.invite(offer, self)
-        finally:
-            self.post(Gone(leg))
+        self._inviting.begin(self._callee.legs, self._callee.offer, self, self._tasks)
 
     async def _drop(self, leg: CalleeLeg) -> None:
         """Confirm an answer that nobody wants, and hang up: a 2xx cannot be turned away otherwise."""
         await leg.confirm(None)
         await leg.bye(ELSEWHERE if self._b is not None else CANCELLED)
-        if leg in self._inviting:
-            self._inviting[leg].cancel()
-
-    async def _ring(self, progress: Progress) -> None:
-        """Pass an 18x on, once for each status and early answer."""
-        if progress.fragment is not None:
-            await self.joint.take_fragment(progress.fragment)
-        sdp = await self._early_answer(progress)
-        if (progress.status, sdp) in self._rung:
-            return
-        if progress.status == RINGING and not any(status == RINGING for status, _ in self._rung):
-            self._on_event(CallRinging(self.id))
-        fragment = None
-        if not self._rung and sdp is None and self._callee is not None and self._callee.peer.known:
-            fragment = self.joint.fragment()
-        self._rung.add((progress.status, sdp))
-        await self._a.ring(progress.status, sdp, fragment)
-
-    async def _early_answer(self, progress: Progress) -> bytes | None:
-        """Turn an early answer; one that cannot be served is left out, for the final one decides.
-
-        A stranger gets none: the answer for the mesh says where we are, and that waits until somebody picks up.
-        """
-        if not progress.sdp or self._is_from_a_stranger():
-            return None
-        try:
-            return await self.joint.answer(progress.leg.side, progress.sdp)
-        except MediaRefused:
-            return None
-
-    def _is_from_a_stranger(self) -> bool:
-        return self.direction == "in" and self._callee is not None and not self._callee.peer.known
+        self._inviting.stop(leg)
 
     async def _answer_caller(self) -> None:
         assert self._b is not None

@@ -1,0 +1,57 @@
+"""What the caller is told before anybody picks up: 18x, early media, and the callee's transport."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sipgate.events import CallRinging, Direction, GatewayEvent
+from sipgate.ports import MediaRefused, Peer
+
+from .joint import Joint
+from .leg import CallerLeg, Progress
+
+RINGING = 180
+
+
+class Ringing:
+    """Passes 18x on, once for each status and early answer."""
+
+    def __init__(
+        self,
+        call: str,
+        direction: Direction,
+        caller: CallerLeg,
+        joint: Joint,
+        on_event: Callable[[GatewayEvent], None],
+    ) -> None:
+        self._call = call
+        self._direction = direction
+        self._caller = caller
+        self._joint = joint
+        self._on_event = on_event
+        self._rung: set[tuple[int, bytes | None]] = set()
+
+    async def ring(self, progress: Progress, peer: Peer) -> None:
+        """Pass an 18x on, if it says something new."""
+        if progress.fragment is not None:
+            await self._joint.take_fragment(progress.fragment)
+        sdp = await self._early_answer(progress, peer)
+        if (progress.status, sdp) in self._rung:
+            return
+        if progress.status == RINGING and not any(status == RINGING for status, _ in self._rung):
+            self._on_event(CallRinging(self._call))
+        fragment = self._joint.fragment() if not self._rung and sdp is None and peer.known else None
+        self._rung.add((progress.status, sdp))
+        await self._caller.ring(progress.status, sdp, fragment)
+
+    async def _early_answer(self, progress: Progress, peer: Peer) -> bytes | None:
+        """Turn an early answer; one that cannot be served is left out, for the final one decides.
+
+        A stranger gets none: the answer for the mesh says where we are, and that waits until somebody picks up.
+        """
+        if not progress.sdp or (self._direction == "in" and not peer.known):
+            return None
+        try:
+            return await self._joint.answer(progress.leg.side, progress.sdp)
+        except MediaRefused:
+            return None
