@@ -1,5 +1,6 @@
 """Messages out of a stream: Content-Length framing (RFC 3261 18.3) and the keep-alive of RFC 5626 section 3.5.1."""
 
+import re
 from dataclasses import dataclass
 
 from .errors import SipError
@@ -9,6 +10,9 @@ from .scanner import WSP, bad
 
 PING = b"\r\n\r\n"
 PONG = b"\r\n"
+# all at the front that is neither a ping nor, at the end, perhaps the first half of one; dropped at once, as each step
+# costs something, and 64 KiB of line feeds would be 65,536 steps
+_STRAY = re.compile(rb"(?:\n|\r(?!\n|\Z)|\r\n(?!\r\n|\r?\Z))++")
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class StreamFramer:
                 out.append(piece)
 
     def _next(self) -> bytes | Ping | None:
-        """Return one message, a ping, b"" for a lone CRLF that was dropped, or None when more bytes are needed."""
+        """Return one message, a ping, b"" for dropped line breaks, or None when more bytes are needed."""
         if bytes(self._buffer[:1]) in (b"\r", b"\n"):
             return self._line_breaks()
         if not self._total and not self._find_end():
@@ -73,13 +77,14 @@ class StreamFramer:
 
     def _line_breaks(self) -> bytes | Ping | None:
         self._scanned = 0
-        if self._buffer.startswith(PING):
-            del self._buffer[:4]
-            return Ping()
-        if PING.startswith(bytes(self._buffer[:4])):
+        stray = _STRAY.match(self._buffer)
+        if stray is not None:
+            del self._buffer[: stray.end()]
+            return b""
+        if not self._buffer.startswith(PING):
             return None  # perhaps the first half of a ping
-        del self._buffer[: 2 if self._buffer.startswith(PONG) else 1]
-        return b""
+        del self._buffer[: len(PING)]
+        return Ping()
 
 
 def _content_length(head: bytes) -> int:

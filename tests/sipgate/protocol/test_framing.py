@@ -26,6 +26,37 @@ def test_however_the_stream_is_cut_the_pieces_are_the_same(cuts: list[int]) -> N
     assert framer.pending == 0
 
 
+@given(st.text("\r\n", max_size=40).map(str.encode), st.integers(0, 40))
+def test_stray_line_breaks_are_dropped_and_pings_answered_however_they_are_cut(
+    noise: bytes, cut: int
+) -> None:
+    expected: list[bytes | Ping] = []
+    rest = noise + TWO
+    while rest != TWO:  # one by one
+        if rest.startswith(b"\r\n\r\n"):
+            expected.append(Ping())
+        rest = rest[4 if rest.startswith(b"\r\n\r\n") else 2 if rest.startswith(b"\r\n") else 1 :]
+    framer = StreamFramer()
+    assert framer.feed(noise[:cut]) + framer.feed(noise[cut:] + TWO) == [*expected, TWO]
+
+
+@pytest.mark.parametrize("noise", [b"\n", b"\r", b"\r\n\n", b"\r\r\n"])
+def test_a_flood_of_stray_line_breaks_is_dropped_in_one_step(
+    noise: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = 0
+    step = StreamFramer._next
+
+    def counted(framer: StreamFramer) -> bytes | Ping | None:
+        nonlocal steps
+        steps += 1
+        return step(framer)
+
+    monkeypatch.setattr(StreamFramer, "_next", counted)
+    assert StreamFramer().feed(noise * (MAX_MESSAGE // len(noise)) + b"\n" + TWO) == [TWO]
+    assert steps < 5
+
+
 @pytest.mark.parametrize(
     "data",
     [
