@@ -17,7 +17,7 @@ from tests.kit.packets import is_plain, is_tls, kind_of_datagram, known_prefixes
 from tests.kit.process import Program
 
 pytestmark = [pytest.mark.interop, pytest.mark.namespaces]
-TRIES = 200
+TRIES = 60
 
 
 def place(data: Path, speech: Path) -> dict[str, Any]:

@@ -138,8 +138,16 @@ class Thief:
             mute_until_confirmed=False,
             on_event=lambda _event: None,
         )
-        self._supervisor.start(media.run(), name="media of the thief")
+        self._supervisor.start(self._run(media, self._pipes[context.role]), name="media of the thief")
         return GatewayCallMedia(media)
+
+    async def _run(self, media: CallMedia, pipe: Pipe) -> None:
+        """Carry one side; when that victim hangs up unsigned, the other gets something that is no signature."""
+        try:
+            await media.run()
+        finally:
+            assert pipe.other is not None
+            pipe.other.signatures.put_nowait(b"the victim did not sign")
 
     @property
     def _own_address(self) -> str:
