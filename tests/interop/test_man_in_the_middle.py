@@ -1,4 +1,4 @@
-"""Somebody between two whole nodes who has stolen both node keys: 200 calls, each of them found out."""
+"""Somebody between two whole nodes who has stolen both node keys: dozens of calls, each of them found out."""
 
 import asyncio
 import sys
