@@ -12,7 +12,7 @@ import shutil
 import signal
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -54,6 +54,7 @@ class Baresip:
 
     Entering starts it and, unless `must_register` is False, waits until it is registered. Leaving makes it
     unregister and quit. `speech` is the WAV file it plays into each call, mono and at the rate of `codec`.
+    `modules` are loaded beside those of every call (`presence`, `mwi`), `contacts` are lines of its contact list.
     """
 
     line: Line
@@ -64,6 +65,9 @@ class Baresip:
     answers_by_itself: bool = False
     must_register: bool = True
     address: str = "127.0.0.1"
+    modules: Sequence[str] = ()
+    contacts: Sequence[str] = ()
+    publishes: bool = False
     sip_port: int = field(default=0, init=False)
     rtp_ports: range = field(default=range(0), init=False)
     journal: Journal = field(init=False)
@@ -133,6 +137,16 @@ class Baresip:
         """Send one DTMF key as RFC 4733 events."""
         await self._control.command("sndcode", key)
 
+    async def ask(self, command: str) -> str:
+        """Return what a command prints."""
+        answer = await self._control.command(command)
+        return str(answer.get("data", ""))
+
+    async def write(self, text: str) -> None:
+        """Send a message to the first of the contacts (module `contact`): this version writes to nobody else."""
+        await self._control.command("contact_next")
+        await self._control.command("message", text)
+
     def kill(self) -> None:
         """Let the phone vanish without a word."""
         self._program.send_signal(signal.SIGKILL)
@@ -171,7 +185,7 @@ class Baresip:
         self.rtp_ports = range(first_rtp, first_rtp + RTP_PORTS)
         (control_port,) = free_ports(self.namespace)
         (self._folder / "accounts").write_text(self._account())
-        (self._folder / "contacts").write_text("")
+        (self._folder / "contacts").write_text("".join(f"{contact}\n" for contact in self.contacts))
         (self._folder / "config").write_text("\n".join(self._settings(control_port)) + "\n")
         return control_port
 
@@ -181,7 +195,8 @@ class Baresip:
             f"<sip:{line.username}@{line.domain}>;auth_user={line.username};auth_pass={line.password}"
             f';outbound="sip:{line.host}:{line.port};transport={self.transport}";regint=60'
             f";answermode={'auto' if self.answers_by_itself else 'manual'}"
-            f";audio_codecs={RATES[self.codec]};ptime=20\n"
+            f";audio_codecs={RATES[self.codec]};ptime=20"
+            f"{';pubint=60' if self.publishes else ''}\n"
         )
 
     def _settings(self, control_port: int) -> Iterator[str]:
@@ -200,6 +215,7 @@ class Baresip:
         yield from (f"snd_path {self._folder}", f"module_path {MODULES}")
         yield from (f"module {module}.so" for module in _LOADED)
         yield from ("module_tmp account.so", "module_app menu.so", "module_app ctrl_tcp.so")
+        yield from (f"module_app {module}.so" for module in self.modules)
         yield f"ctrl_tcp_listen 127.0.0.1:{control_port}"
 
 
@@ -237,15 +253,17 @@ class _Control(asyncio.Protocol):
         """Send a command and return its token."""
         self._tokens += 1
         token = str(self._tokens)
-        text = json.dumps({"command": name, "params": parameters, "token": token}).encode()
+        message = {"command": name, "params": parameters, "token": token}
+        text = json.dumps(message, ensure_ascii=False).encode()  # it reads no surrogates
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(b"%d:%s," % (len(text), text))
         return token
 
-    async def command(self, name: str, parameters: str = "") -> None:
-        """Send a command and wait until baresip has taken it."""
+    async def command(self, name: str, parameters: str = "") -> Event:
+        """Send a command and wait until baresip has taken it; return its answer."""
         answer = await self._journal.wait("ANSWER", token=self.send(name, parameters))
         assert answer.get("ok", True), answer
+        return answer
 
     def close(self) -> None:
         """Close the connection."""
