@@ -6,7 +6,6 @@ two contacts at most stand in a bucket, two claims under a name, two nodes among
 limited: on a LAN or behind one NAT many honest nodes are neighbours.
 """
 
-from collections import Counter
 from collections.abc import Iterable
 
 from .endpoint import prefix
@@ -26,11 +25,11 @@ class Crowd:
     """Counts as one goes through a list of networks (`endpoint.prefix`)."""
 
     def __init__(self) -> None:
-        self._counts: Counter[bytes] = Counter()
+        self._counts: dict[bytes, int] = {}
 
     def lets_in(self, network: bytes | None) -> bool:
         """Count one of this network; False when it has had its share."""
         if network is None:
             return True
-        self._counts[network] += 1
-        return self._counts[network] <= MAX_PER_PREFIX
+        count = self._counts[network] = self._counts.get(network, 0) + 1
+        return count <= MAX_PER_PREFIX
