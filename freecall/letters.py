@@ -1,7 +1,8 @@
 """Answers the gateway's `Mailbox` port: letters between people, and those that wait (docs/decisions/0010)."""
 
 import asyncio
-from collections.abc import Callable
+import logging
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,10 @@ from .letter_inbox import Inbox
 from .letter_outbox import LONGEST_SLEEP, Outbox
 from .store import FileStore
 
+logger = logging.getLogger(__name__)
+
 FOLDER = "letters"
+DISK_PAUSE = 60.0
 
 
 class MessageWrong(FreeCallError):
@@ -84,8 +88,8 @@ class Letters:
     async def run(self) -> None:
         """Bring letters out and in, for ever."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._outbox.run(), name="letters out")
-            group.create_task(self._serve_phones(), name="letters in")
+            group.create_task(_steadily(self._outbox.run), name="letters out")
+            group.create_task(_steadily(self._serve_phones), name="letters in")
 
     async def _serve_phones(self) -> None:
         while True:
@@ -141,6 +145,16 @@ class Letters:
             if not kept.quiet
         ]
         return {"out": out, "in": await self._inbox.shown()}
+
+
+async def _steadily(serve: Callable[[], Awaitable[None]]) -> None:
+    """Go on when the disk is full or gone for a while; what could not be written is still in the old state."""
+    while True:
+        try:
+            await serve()
+        except* OSError:
+            logger.exception("letters cannot be written to the disk")
+            await asyncio.sleep(DISK_PAUSE)
 
 
 class HearingAdmission:

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from freecall.address_book import Addressee
-from freecall.letter_box import Quota
+from freecall.letter_box import Kept, Quota
 from freecall.letter_desk import DAY, RECEIPT
 from freecall.letters import Letters, MessageWrong
 from sipgate.events import (
@@ -325,9 +325,9 @@ async def test_the_same_letter_twice_at_once_is_shown_once(two: Two) -> None:
     _, sealed = await two.alice.letters._desk.seal(Addressee(two.bob.peer, two.bob.key), TEXT)
     waits, shown = asyncio.Event(), two.bob.to_phones
 
-    async def slow(user: LocalUser, delivery: Delivery) -> None:
+    async def slow(_user: LocalUser, delivery: Delivery) -> None:
         await waits.wait()
-        await shown(user, delivery)
+        await shown(_user, delivery)
 
     two.bob.to_phones = slow  # type: ignore[method-assign]
     receive = two.bob.letters.receive
@@ -513,6 +513,31 @@ async def test_the_rounds_run_by_themselves(two: Two) -> None:
                 await asyncio.sleep(0.01)
         for task in tasks:
             task.cancel()
+
+
+async def test_a_full_disk_does_not_end_the_service(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("freecall.letters.DISK_PAUSE", 0.01)
+    two.bob.up = False
+    assert await two.alice.send(two.bob) == "kept"
+    box = two.alice.letters._desk.box
+    change, failures = box.change, iter([OSError(28, "No space left on device")])
+
+    def full_once(kept: Kept, **changes: object) -> Kept:
+        for failure in failures:
+            raise failure
+        return change(kept, **changes)
+
+    monkeypatch.setattr(box, "change", full_once)
+    two.bob.up = True
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(two.alice.letters.run())
+        two.alice.letters.heard_from(two.bob.keyring.fingerprint)
+        async with asyncio.timeout(5):
+            while two.alice.box:
+                two.alice.letters.heard_from(two.bob.keyring.fingerprint)
+                await asyncio.sleep(0.01)
+        running.cancel()
+    assert two.bob.texts() == [WORDS]
 
 
 actions = st.lists(

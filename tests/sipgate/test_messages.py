@@ -51,6 +51,18 @@ async def test_every_kind_of_text_passes_untouched(kind: str) -> None:
             assert (message.headers.get("Content-Type"), message.body) == (kind, body)
 
 
+async def test_phones_over_tcp_write_and_read_long_texts() -> None:
+    async with (
+        nodes("alice", "bob") as (a, b),
+        SipPhone("alice", a.phones, transport="tcp") as alice,
+        SipPhone("bob", b.phones, transport="tcp") as bob,
+    ):
+        await alice.register()
+        await bob.register()
+        assert (await alice.write("sip:bob@mesh", b"x" * MAX_TEXT)).status == 200
+        assert (await bob.message()).body == b"x" * MAX_TEXT
+
+
 async def test_what_is_no_text_is_refused_with_a_sentence() -> None:
     async with pair() as it:
         for status, body, kind in (
