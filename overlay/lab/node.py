@@ -96,6 +96,7 @@ class LabNode:
             on_event=self.events.append,
             open_socket=self._opener(internet),
             dice=dice(int.from_bytes(self.seed, "big")),
+            boot_clock=asyncio.get_running_loop().time,  # nobody sleeps here, however slow the experiment
             k=k,
         )
         self.adopt_responder()

@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from overlay.errors import Isolated
 from overlay.lab.nat import NatKind
 from overlay.lab.node import LabNode
@@ -76,6 +78,20 @@ def test_nodes_behind_translators_find_what_others_publish() -> None:
             name = world.name(nodes[0])
             await (await world.acting(nodes[0])).publish_claim(name.uri, name.claim())
             assert all([await find(world, node) for node in behind])
+
+    run(live())
+
+
+def test_nobody_wakes_up_because_the_experiment_takes_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wall_clock() -> float:
+        raise AssertionError("only virtual time counts")
+
+    monkeypatch.setattr("overlay.overlay.seconds_since_boot", wall_clock)
+
+    async def live() -> None:
+        async with World(Mesh(nodes=3), 1) as world:
+            await world.join(3)
+            await asyncio.sleep(20)
 
     run(live())
 
