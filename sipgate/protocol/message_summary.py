@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from email.utils import formatdate
 
 CONTENT_TYPE = "application/simple-message-summary"
-MAX_LISTED = 10
+MAX_BODY = 255  # bytes: baresip 1.0 shows nothing of a longer one
 
 
 @dataclass(frozen=True)
@@ -18,17 +18,20 @@ class Waiting:
 
 
 def compose(account: str, waiting: Sequence[Waiting]) -> bytes:
-    """Return the body: the count that lights the lamp, then headers of the latest ten (RFC 3842 3.5)."""
-    lines = [
+    """Return the body: the count that lights the lamp, then headers of the latest (RFC 3842 3.5), as many as fit."""
+    body = _lines(
         f"Messages-Waiting: {'yes' if waiting else 'no'}",
         f"Message-Account: {account}",
         f"Voice-Message: {len(waiting)}/0 (0/0)",
-    ]
-    for each in list(reversed(waiting))[:MAX_LISTED]:
-        lines += [
-            "",
-            f"From: {each.from_}",
-            f"Subject: {each.subject}",
-            f"Date: {formatdate(each.at, usegmt=True)}",
-        ]
+    )
+    for each in reversed(waiting):
+        date = formatdate(each.at, usegmt=True)
+        listed = _lines("", f"From: {each.from_}", f"Subject: {each.subject}", f"Date: {date}")
+        if len(body) + len(listed) > MAX_BODY:
+            break
+        body += listed
+    return body
+
+
+def _lines(*lines: str) -> bytes:
     return "".join(f"{line}\r\n" for line in lines).encode()

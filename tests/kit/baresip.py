@@ -4,6 +4,8 @@ Commands and events are JSON in netstrings. What one must know:
 `net_interface` takes an address, not `lo`; the sample rate of the audio file, of the configuration and of the
 codec must be the same; the TLS transport takes the port after the SIP port; `sndfile` writes what was
 decoded to `*-dec.wav`.
+Where the registrar answers within a millisecond, module `mwi` may subscribe for ever (it walks the list that
+it appends to): so with extra modules the account is made only when they have started.
 """
 
 import asyncio
@@ -88,6 +90,8 @@ class Baresip:
             )
             try:
                 self._control = await self._connect(control_port)
+                if self.modules:
+                    await self._control.command("uanew", self._account())
                 if self.must_register:
                     await self._registered()
             except BaseException:
@@ -184,7 +188,7 @@ class Baresip:
         (first_rtp,) = free_ports(self.namespace, step=RTP_PORTS, host=self.address)
         self.rtp_ports = range(first_rtp, first_rtp + RTP_PORTS)
         (control_port,) = free_ports(self.namespace)
-        (self._folder / "accounts").write_text(self._account())
+        (self._folder / "accounts").write_text("" if self.modules else f"{self._account()}\n")
         (self._folder / "contacts").write_text("".join(f"{contact}\n" for contact in self.contacts))
         (self._folder / "config").write_text("\n".join(self._settings(control_port)) + "\n")
         return control_port
@@ -196,7 +200,7 @@ class Baresip:
             f';outbound="sip:{line.host}:{line.port};transport={self.transport}";regint=60'
             f";answermode={'auto' if self.answers_by_itself else 'manual'}"
             f";audio_codecs={RATES[self.codec]};ptime=20"
-            f"{';pubint=60' if self.publishes else ''}\n"
+            f"{';pubint=60' if self.publishes else ''}"
         )
 
     def _settings(self, control_port: int) -> Iterator[str]:

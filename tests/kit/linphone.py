@@ -11,6 +11,7 @@ import pty
 import shutil
 import tempfile
 import termios
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -55,7 +56,8 @@ reg_identity="{name}" <sip:{name}@{domain}>
 realm={domain}
 reg_expires=60
 reg_sendregister=1
-publish=0
+publish={publish}
+publish_expires=60
 [auth_info_0]
 username={name}
 userid={name}
@@ -72,12 +74,17 @@ enabled=1
 
 @dataclass
 class Linphone:
-    """One phone (G.711); an async context manager. It answers by itself and plays `speech` (8 kHz, mono)."""
+    """One phone (G.711); an async context manager. It answers by itself and plays `speech` (8 kHz, mono).
+
+    It subscribes to the presence of its `friends` (URIs) and says on the terminal when one comes or goes.
+    """
 
     line: Line
     speech: Path
     namespace: str | None = None
     transport: str = "udp"
+    friends: Sequence[str] = ()
+    publishes: bool = False
     journal: Journal = field(init=False)
     _folder: Path = field(init=False)
     _terminal: int = field(init=False)
@@ -143,7 +150,12 @@ class Linphone:
     def _configuration(self) -> str:
         sip_port, rtp_port = free_ports(self.namespace, 2, step=2)
         ports = {"udp": (sip_port, 0), "tcp": (0, sip_port)}[self.transport]
-        return CONFIGURATION.format(
+        friends = "".join(
+            f"[friend_{number}]\nurl=<{uri}>\npol=accept\nsubscribe=1\n"
+            for number, uri in enumerate(self.friends)
+        )
+        return friends + CONFIGURATION.format(
+            publish=int(self.publishes),
             ports=f"sip_port={ports[0]}\nsip_tcp_port={ports[1]}\nsip_tls_port=0",
             rtp_port=rtp_port,
             name=self.line.username,
