@@ -21,7 +21,8 @@ QR_PREFIX = "fc1:"
 MAX_TEXT = 4 * MAX_LIST_BYTES
 
 _VALUES = {symbol: value for value, symbol in enumerate(SYMBOLS)} | {"O": 0, "I": 1, "L": 1}
-_LINE = re.compile(r"\s*(\d{1,4})[ \t.:)]+([0-9A-Za-z \t-]+?)\s*")
+# possessive, and of lines without space at their ends: one blank must not fit three places, or a long line takes hours
+_LINE = re.compile(r"(\d{1,4})[ \t.:)]++([0-9A-Za-z \t-]+)")
 
 
 class Mistyped(Exception):
@@ -52,7 +53,7 @@ def from_lines(text: str) -> bytes:
     rows: dict[int, bytes] = {}
     wrong: list[int] = []
     for line in text.splitlines():
-        match = _LINE.fullmatch(line)
+        match = _LINE.fullmatch(line.strip())
         if match is None:
             continue
         number, row = int(match[1]), _row(int(match[1]), match[2])

@@ -109,6 +109,15 @@ def test_any_text_is_refused_in_words(text: str) -> None:
             read(text)
 
 
+@pytest.mark.parametrize("middle", [" ", "\t", ".", " a", "- ", "1 ", "\x0b"])
+def test_a_long_line_of_nonsense_is_refused_in_a_moment(middle: str) -> None:
+    """Once 4,000 blanks took a minute, and twice as many eight: whoever serves a list would stop who reads it."""
+    for end in ("", "!", " !", "a"):
+        text = "1" + middle * ((MAX_TEXT - 3) // len(middle)) + end
+        with pytest.raises((ListRefused, Mistyped)):
+            from_lines(text)
+
+
 def test_endless_text_is_refused() -> None:
     with pytest.raises(ListRefused, match="long"):
         from_lines("1 AAAA\n" * MAX_TEXT)
