@@ -9,10 +9,12 @@ import asyncio
 import heapq
 import json
 import os
+import signal
 import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Never
 
 from overlay.lab.virtual_time import VirtualLoop
 
@@ -24,6 +26,7 @@ from .targets import parser
 BATCH = 100
 SUSPECTS = 20
 TRIES = 5
+HANG_SECONDS = 60
 
 
 @dataclass
@@ -49,6 +52,7 @@ class Meter:
 
     async def feed(self, batch: list[bytes]) -> None:
         """Feed some inputs, then let time pass."""
+        signal.alarm(HANG_SECONDS)
         began = time.process_time_ns()
         for data in batch:
             started = time.perf_counter_ns()
@@ -56,6 +60,7 @@ class Meter:
             ended = time.perf_counter_ns()
             if len(self._slowest) < SUSPECTS or ended - started > self._slowest[0][0]:
                 self._suspect(ended - started, data)
+        signal.alarm(0)
         await self._subject.rest()
         self.cpu_ns += time.process_time_ns() - began
         self.inputs += len(batch)
@@ -73,9 +78,16 @@ class Meter:
 
     def _once(self, data: bytes) -> int:
         """Return processor time: on a busy machine the clock on the wall tells of others."""
+        signal.alarm(HANG_SECONDS)
         started = time.process_time_ns()
         self._findings.feed(self._subject, data)
+        signal.alarm(0)
         return time.process_time_ns() - started
+
+
+def hangs(*_: object) -> Never:
+    """Raise out of an input that takes for ever (regular expressions too look for signals): so it is a finding."""
+    raise TimeoutError(f"no end after {HANG_SECONDS} s")
 
 
 def resident_bytes() -> int:
@@ -105,6 +117,7 @@ async def measure(
 
 def main(target: str, name: str, corpus: str, found: str, runs: str, seed: str) -> None:
     """Measure and print."""
+    signal.signal(signal.SIGALRM, hangs)
     chosen = parser(target, name)
     inputs = [path.read_bytes() for path in sorted(Path(corpus).iterdir())]
     loop, findings = VirtualLoop(), Findings(Path(found))
