@@ -10,6 +10,7 @@ class Limits:
     calls: int = 200
     calls_per_user: int = 16
     calls_per_peer: int = 8
+    transfers_in_a_row: int = 5
     bindings_per_user: int = 10
     min_expires: int = 30
     max_expires: int = 3600
@@ -21,6 +22,7 @@ class Limits:
     messages_per_peer: int = 8
     subscriptions_per_user: int = 200
     watches: int = 200
+    watches_looking: int = 8
     watchers: int = 256
     watchers_per_peer: int = 4
     watchers_asking: int = 8

@@ -116,6 +116,12 @@ class Subscriptions:
         self._tell_mailboxes()
         return True
 
+    def hide_from(self, peer: str) -> None:
+        """Tell somebody nothing more at once, as when they are blocked."""
+        for (_, watcher, _), notifier in self._of_nodes.items():
+            if watcher == peer:
+                notifier.stop("rejected")
+
     async def publish(self, transaction: ServerTransaction) -> None:
         """Answer a PUBLISH of a phone."""
         await self.phones.publish(transaction)
@@ -211,9 +217,13 @@ class Subscriptions:
             self._tell_mailboxes()
 
     def _phone_came(self, username: str, contact: str) -> None:
-        if (username, contact) in self._phones:
+        """Note a phone; one that comes back from another address has left the former one without a word."""
+        is_known = (username, contact) in self._phones
+        now = self._node.clock()
+        registered = {(username, each.contact) for each in self._node.location.bindings(username, now)}
+        self._phones = {each for each in self._phones if each[0] != username} | registered
+        if is_known:
             return
-        self._phones.add((username, contact))
         self._presences.look()
         user = self._node.accounts.by_username(username)
         if user is not None and len(self.mailbox(user)):

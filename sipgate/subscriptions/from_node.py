@@ -54,7 +54,7 @@ class FromNode:
         line.hops = [*line.hops, *(hop for hop in known if hop not in line.hops)]
         resource = self.presences.of(user)
         longest = self.node.limits.mesh_subscription
-        notifier = Notifier(self.node, request, dialog, line, resource, longest)
+        notifier = Notifier(self.node, request, dialog, line, resource, longest, lambda: self._ask(watcher))
         await transaction.respond(notifier.accepted(request))
         self.begin(key, peer, user, notifier)
         self.heard_of(peer.uri)

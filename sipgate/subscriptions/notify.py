@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 from sipgate.calls.line import Line
 from sipgate.calls.node import Node
@@ -18,17 +19,24 @@ from sipgate.server_transaction import ServerTransaction
 from .resource import Resource
 
 NO_SUBSCRIPTION = "No such subscription"
-_REASONS = {Input.STOPPED: "deactivated", Input.NOTIFY_FAILED: "noresource"}
 
 
 class Notifier:
     """The subscription that `request` asks for; it lasts at most `longest` seconds unless refreshed.
 
+    `allowed` is asked at each refresh, and raises `Refusal` when the subscriber may see it no longer.
     NOTIFYs go one after the other, `pause` seconds apart at least; what changes in between is told together.
     """
 
     def __init__(
-        self, node: Node, request: Request, dialog: Dialog, line: Line, resource: Resource, longest: int
+        self,
+        node: Node,
+        request: Request,
+        dialog: Dialog,
+        line: Line,
+        resource: Resource,
+        longest: int,
+        allowed: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
         self.line = line
         self.event = event_of(request)
@@ -36,12 +44,13 @@ class Notifier:
         self._node = node
         self._resource = resource
         self._longest = longest
+        self._allowed = allowed
         self._pause = node.limits.notify_pause
         self._dialog = dialog
         self._lasts = asked_seconds(request, longest)
         self._expires_at = node.clock() + self._lasts
         self._owes = True
-        self._reason = "timeout"
+        self._reason = ""
         self._news = asyncio.Event()
         node.dialogs.enter(self._dialog.call_id, self._dialog.local_tag, self)
 
@@ -70,8 +79,9 @@ class Notifier:
             self.state = State.TERMINATED
             self._node.dialogs.leave(self._dialog.call_id, self._dialog.local_tag)
 
-    def stop(self) -> None:
-        """End the subscription, with a last NOTIFY."""
+    def stop(self, reason: str = "deactivated") -> None:
+        """End the subscription, with a last NOTIFY that gives one of the reasons of RFC 6665 4.1.3."""
+        self._reason = reason
         self._take(Input.STOPPED)
 
     def drop(self) -> None:
@@ -84,6 +94,7 @@ class Notifier:
         try:
             self.line.admit(request, transaction.flow)
             lasts = self._asked(request)
+            await self._check_allowed()
         except Refusal as refusal:
             await transaction.respond(refuse(request, refusal))
             return
@@ -91,6 +102,14 @@ class Notifier:
         self._expires_at = self._node.clock() + lasts
         await transaction.respond(self.accepted(request))
         self._take(Input.REFRESHED if lasts else Input.UNSUBSCRIBED)
+
+    async def _check_allowed(self) -> None:
+        if self._allowed is not None:
+            try:
+                await self._allowed()
+            except Refusal:
+                self.stop("rejected")
+                raise
 
     def _asked(self, request: Request) -> int:
         if self.state is State.TERMINATED or not self._dialog.belongs(request):
@@ -118,7 +137,6 @@ class Notifier:
         before = self.state
         self.state, actions = step(before, given)
         if before is not State.TERMINATED and self.state is State.TERMINATED:
-            self._reason = _REASONS.get(given, "timeout")
             self._owes = False
         self._owes |= Action.NOTIFY in actions
         self._news.set()
@@ -159,7 +177,7 @@ class Notifier:
 
     def _subscription_state(self) -> SubscriptionState:
         if self.state is State.TERMINATED:
-            return SubscriptionState("terminated", reason=self._reason)
+            return SubscriptionState("terminated", reason=self._reason or "timeout")
         left = max(1, round(self._expires_at - self._node.clock()))
         return SubscriptionState("active" if self.state is State.ACTIVE else "pending", left)
 

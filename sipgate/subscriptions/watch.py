@@ -18,7 +18,7 @@ from .subscribe import Subscriber
 FIRST_WAIT = 5.0  # seconds until it is tried again, doubled each time
 LAST_WAIT = 300.0
 AWAY = Presence(is_open=False)
-_NOT_THERE = frozenset({408, 480, 500, 503})
+_NOT_THERE = frozenset({408, 480, 481, 500, 503})
 
 
 class Watch:
@@ -27,10 +27,11 @@ class Watch:
     A known person whose node cannot be reached is closed. Tried again for as long as anybody watches.
     """
 
-    def __init__(self, node: Node, user: LocalUser, target: str) -> None:
+    def __init__(self, node: Node, user: LocalUser, target: str, looking: asyncio.Semaphore) -> None:
         self._node = node
         self._user = user
         self._target = target
+        self._looking = looking
         self._presence: Presence | None = None
         self._subscriber: Subscriber | None = None
         self._listeners = Listeners()
@@ -87,7 +88,8 @@ class Watch:
         """Subscribe until that ends; tell whether anything was seen."""
         self._seen = False
         try:
-            peer = await self._node.directory.resolve(self._target)
+            async with self._looking:
+                peer = await self._node.directory.resolve(self._target)
             if not peer.known:
                 self._tell(None)
                 return False
@@ -115,6 +117,7 @@ class Watches:
     def __init__(self, node: Node, start: Callable[[Coroutine[Any, Any, None], str], object]) -> None:
         self._node = node
         self._start = start
+        self._looking = asyncio.Semaphore(node.limits.watches_looking)
         self._watches: dict[tuple[str, str], Watch] = {}
 
     def of(self, user: LocalUser, target: str) -> Watch:
@@ -123,7 +126,7 @@ class Watches:
         if key not in self._watches or self._watches[key].is_over:
             if len(self._watches) >= self._node.limits.watches:
                 raise Refusal(503, "This node watches as many people as it can")
-            self._watches[key] = Watch(self._node, user, target)
+            self._watches[key] = Watch(self._node, user, target, self._looking)
             self._start(self._run(key, self._watches[key]), "watch")
         return self._watches[key]
 

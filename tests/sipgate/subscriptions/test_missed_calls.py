@@ -159,3 +159,11 @@ async def test_nobody_reads_the_messages_of_another(monkeypatch: pytest.MonkeyPa
         refused = await alice.subscribe(BOB, MESSAGES)
         assert refused.response is not None
         assert refused.response.status == 403
+
+
+async def test_a_phone_that_moves_a_hundred_times_is_one_phone(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with two(monkeypatch) as (_, b, _, bob):
+        for port in range(9000, 9100):
+            contact = f'<sip:bob@127.0.0.1:{port}>;+sip.instance="<urn:uuid:1>"'
+            assert (await bob.register(contact=contact)).status == 200
+        assert len(b.gateway.subscriptions._phones) == 1

@@ -150,6 +150,46 @@ async def test_a_node_that_stops_says_so_and_is_found_again(monkeypatch: pytest.
         await watching.until("active", OPEN)
 
 
+async def test_who_is_no_longer_accepted_is_refused_at_the_next_refresh() -> None:
+    async with two() as it:
+        watching = await it.alice.subscribe(BOB)
+        await watching.until("active", OPEN)
+        it.a.book.unseen.add("sip:alice@mesh")
+        (subscriber,) = [
+            one for one in it.a.gateway._node.dialogs._legs.values() if isinstance(one, Subscriber)
+        ]
+        subscriber._refresh_at = 0
+        subscriber._news.set()
+        await watching.until("pending", CLOSED)
+        await it.gone(it.b)
+
+
+async def test_who_is_blocked_sees_nothing_more_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with two(monkeypatch) as it:
+        watching = await it.alice.subscribe(BOB)
+        await watching.until("active", OPEN)
+        it.a.book.unseen.add("sip:alice@mesh")
+        it.b.gateway.subscriptions.hide_from("sip:alice@mesh")
+        await watching.until("active", CLOSED)
+        await watching.until("pending", CLOSED)
+
+
+async def test_a_node_that_has_forgotten_is_asked_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with two(monkeypatch) as it:
+        watching = await it.alice.subscribe(BOB)
+        await watching.until("active", OPEN)
+        for notifier in tuple(it.b.gateway.subscriptions._of_nodes.values()):
+            notifier.drop()
+        await it.gone(it.b)
+        (subscriber,) = [
+            one for one in it.a.gateway._node.dialogs._legs.values() if isinstance(one, Subscriber)
+        ]
+        subscriber._refresh_at = 0
+        subscriber._news.set()
+        await watching.until("active", CLOSED)
+        await watching.until("active", OPEN)
+
+
 async def test_a_call_is_seen_where_the_user_wants_that() -> None:
     async with two() as it:
         watching = await it.alice.subscribe(BOB)
