@@ -1,6 +1,6 @@
-"""Draw the state tables of docs/protocol/sip-transactions.md from the tables that the code runs on.
+"""Draw the state tables of docs/protocol/sip-transactions.md and sip-events.md from the tables that the code runs on.
 
-Run without arguments to rewrite the page; `--check` says with its exit status whether the page is up to date.
+Run without arguments to rewrite the pages; `--check` says with its exit status whether they are up to date.
 """
 
 import sys
@@ -10,11 +10,19 @@ from types import ModuleType
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from sipgate.protocol import invite_client, invite_server, non_invite_client, non_invite_server  # noqa: E402
+from sipgate.protocol import (  # noqa: E402
+    invite_client,
+    invite_server,
+    non_invite_client,
+    non_invite_server,
+    notifier,
+    subscriber,
+)
 from sipgate.protocol.timers import Timer, TimerValues  # noqa: E402
 
-PAGE = ROOT / "docs" / "protocol" / "sip-transactions.md"
+PROTOCOL = ROOT / "docs" / "protocol"
 MACHINES = (invite_client, non_invite_client, invite_server, non_invite_server)
+EVENTS = (notifier, subscriber)
 BEGIN, END = "<!-- drawn: {} -->", "<!-- end: {} -->"
 
 
@@ -28,15 +36,21 @@ def table(machine: ModuleType) -> str:
     for given in machine.Input:
         cells = [cell(machine, state, given) for state in states if state is not machine.END]
         lines.append(f"| `{given.name}` | " + " | ".join(cells) + " |")
-    timers = [
+    state, actions = machine.START
+    begun = f" with {', '.join(action.name for action in actions)}" if actions else ""
+    if machine.TIMERS:
+        lines.append(timer_row(machine))
+    return f"Begins in {state.name}{begun}.\n\n" + "\n".join(lines)
+
+
+def timer_row(machine: ModuleType) -> str:
+    """Return the last row: the timers that run in each state."""
+    running = [
         ", ".join(f"`{timer.name}`" for timer in machine.TIMERS.get(state, ())) or "none"
-        for state in states
+        for state in machine.State
         if state is not machine.END
     ]
-    lines.append("| *timers that run* | " + " | ".join(timers) + " |")
-    state, actions = machine.START
-    begun = ", ".join(action.name for action in actions)
-    return f"Begins in {state.name} with {begun}.\n\n" + "\n".join(lines)
+    return "| *timers that run* | " + " | ".join(running) + " |"
 
 
 def cell(machine: ModuleType, state: object, given: object) -> str:
@@ -75,17 +89,16 @@ def timers() -> str:
     return "\n".join(lines)
 
 
-def drawings() -> dict[str, str]:
-    """Return each drawn part of the page by its name."""
-    parts = {
-        machine.__name__.rpartition(".")[2]: f"{table(machine)}\n\n{diagram(machine)}" for machine in MACHINES
+def drawings(machines: tuple[ModuleType, ...]) -> dict[str, str]:
+    """Return the drawing of each machine by its name."""
+    return {
+        machine.__name__.rpartition(".")[2]: f"{table(machine)}\n\n{diagram(machine)}" for machine in machines
     }
-    return {**parts, "timers": timers()}
 
 
-def redraw(page: str) -> str:
+def redraw(page: str, drawn: dict[str, str]) -> str:
     """Return the page with its drawn parts anew; KeyError when one has no place in it."""
-    for name, drawing in drawings().items():
+    for name, drawing in drawn.items():
         begin, end = BEGIN.format(name), END.format(name)
         before, found, rest = page.partition(begin)
         _, closed, after = rest.partition(end)
@@ -96,13 +109,20 @@ def redraw(page: str) -> str:
 
 
 def main() -> int:
-    """Rewrite or check the page."""
-    page = PAGE.read_text()
-    drawn = redraw(page)
-    if "--check" in sys.argv[1:]:
-        return 0 if page == drawn else 1
-    PAGE.write_text(drawn)
-    return 0
+    """Rewrite or check the pages."""
+    pages = {
+        PROTOCOL / "sip-transactions.md": {**drawings(MACHINES), "timers": timers()},
+        PROTOCOL / "sip-events.md": drawings(EVENTS),
+    }
+    is_current = True
+    for path, drawn in pages.items():
+        page = path.read_text()
+        anew = redraw(page, drawn)
+        is_current &= page == anew
+        if "--check" not in sys.argv[1:]:
+            path.write_text(anew)
+            is_current = True
+    return 0 if is_current else 1
 
 
 if __name__ == "__main__":
