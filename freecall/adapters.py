@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from overlay.errors import OverlayError
-from sipgate.ports import IncomingCaller, LocalUser, Peer, Refusal, Trust
+from sipgate.ports import Admission, IncomingCaller, LocalUser, Peer, Refusal, Trust
 from trust.delegation import DelegationRefused, SignedDelegation, check
 from trust.keyring import BadKey, Verifier
 from trust.pins import Pins, TrustState
@@ -203,7 +203,7 @@ class MeshAdmission:
 class MeshAudience:
     """Answers the gateway's `Audience` port: our user is seen by those whose key is pinned here, and nobody else."""
 
-    def __init__(self, admission: MeshAdmission) -> None:
+    def __init__(self, admission: Admission) -> None:
         self._admission = admission
 
     async def may_see(self, watcher: IncomingCaller) -> Peer:

@@ -46,6 +46,7 @@ class Book:
     turned_away: dict[str, Refusal] = field(default_factory=dict)
     admitted: list[IncomingCaller] = field(default_factory=list)
     watchers: list[IncomingCaller] = field(default_factory=list)
+    judging: asyncio.Event | None = None
     unseen: set[str] = field(default_factory=set)
     hold: asyncio.Event | None = None
     resolving: asyncio.Event = field(default_factory=asyncio.Event)
@@ -69,6 +70,8 @@ class Book:
 
     async def may_see(self, watcher: IncomingCaller) -> Peer:
         self.watchers.append(watcher)
+        if self.judging is not None:
+            await self.judging.wait()
         if watcher.uri in self.unseen:
             raise Refusal(403, "They do not know you")
         return replace(self.peers[watcher.uri], node_public_key=watcher.node_public_key)

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sipgate.endpoint import Endpoint
 from sipgate.limits import Limits
@@ -23,7 +24,7 @@ from tests.sipgate.gateways import PATIENCE, TestNode, nodes
 
 from .event_phone import EventPhone, Subscription, document, state_of
 
-QUICK = Limits(notify_pause=0.0, watchers_per_peer=2, watches=1)
+QUICK = Limits(notify_pause=0.0, watchers_per_peer=2, watchers=3, watchers_asking=2, watches=1)
 OPEN, CLOSED = b"<basic>open</basic>", b"<basic>closed</basic>"
 BOB = "sip:bob@mesh"
 
@@ -305,6 +306,40 @@ async def test_an_older_subscription_of_the_same_person_gives_way() -> None:
                 assert len(it.b.gateway.subscriptions) == 1
             for notifier in tuple(it.b.gateway.subscriptions._of_nodes.values()):
                 notifier.drop()
+
+
+async def test_other_nodes_subscribe_to_so_much_and_no_more() -> None:
+    async with two() as it:
+        book = it.a.book
+        for name in "cdef":
+            book.peers[f"sip:{name}@mesh"] = replace(book.peers["sip:alice@mesh"], uri=f"sip:{name}@mesh")
+        one, other = OtherNode(it.a, it.b), OtherNode(it.a, it.b)
+        other.key = Ed25519PrivateKey.generate()
+        async with one.endpoint, other.endpoint:
+            statuses = [
+                (await node.send(node.request(From=f"<sip:{name}@mesh>;tag={name}"))).status
+                for node, name in ((one, "c"), (one, "d"), (one, "e"), (other, "e"), (other, "f"))
+            ]
+            assert statuses == [200, 200, 503, 200, 503]
+            assert len(it.b.gateway.subscriptions) == 3
+            for notifier in tuple(it.b.gateway.subscriptions._of_nodes.values()):
+                notifier.drop()
+
+
+async def test_a_crowd_that_asks_at_once_is_told_to_come_back() -> None:
+    async with two() as it:
+        book = it.a.book
+        book.judging = asyncio.Event()
+        node = OtherNode(it.a, it.b)
+        async with node.endpoint, asyncio.TaskGroup() as group:
+            asked = [group.create_task(node.send(node.request())) for _ in range(20)]
+            async with asyncio.timeout(PATIENCE):
+                while sum(each.done() for each in asked) < 18:  # noqa: ASYNC110 - several tasks
+                    await asyncio.sleep(0.005)
+            assert {each.result().status for each in asked if each.done()} == {503}
+            assert len(book.watchers) == 2
+            book.unseen.add("sip:alice@mesh")
+            book.judging.set()
 
 
 async def test_the_time_that_another_node_may_ask_for_is_bounded() -> None:
