@@ -14,6 +14,9 @@ from .world import Mesh
 
 WINDOWS = 60
 LONG_SECONDS = 3 * 3600.0
+MARGIN = 0.02
+LEGIBLE = 0.14
+"""A stretch of this share of the axis has room for a few words."""
 BLUE, RED, GREEN, GREY = "#1f5fa8", "#c8442b", "#3f8f4f", "#5a5a5a"
 
 
@@ -23,10 +26,10 @@ def draw(report: Report, path: Path) -> None:
     with mpl.rc_context(
         {"font.size": 11, "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "freecall"}
     ):
-        figure = Figure(figsize=(9, 7), layout="constrained")
+        figure = Figure(figsize=(9, 6.4), layout="constrained")
         above, middle, below = figure.subplots(3, 1, sharex=True, height_ratios=(3, 1.3, 2))
-        figure.suptitle(report.scenario.title, fontsize=15, fontweight="bold", x=0.01, ha="left")
-        unit, seconds = ("hours", 3600.0) if _end(series) > LONG_SECONDS else ("minutes", 60.0)
+        figure.suptitle(report.scenario.title, fontsize=15, fontweight="bold", x=0.02, ha="left")
+        unit, seconds = ("hours", 3600.0) if _span(series)[1] > LONG_SECONDS else ("minutes", 60.0)
         _draw_latency(above, series, seconds)
         _draw_success(middle, series, seconds)
         _draw_copies(below, series, seconds)
@@ -38,7 +41,14 @@ def draw(report: Report, path: Path) -> None:
                 axes.axvline(when / seconds, color=GREY, linestyle="--", linewidth=1.2)
         for when, text in series.marks:
             _label(above, when / seconds, text)
-        figure.savefig(path, dpi=120, metadata={"Date": None} if path.suffix == ".svg" else None)
+        begin, end = _span(series)
+        if end > begin:
+            room = MARGIN * (end - begin)
+            below.set_xlim((begin - room) / seconds, (end + room) / seconds)
+        is_svg = (
+            path.suffix == ".svg"
+        )  # where the dots are a picture within: coarser, and a third of the size
+        figure.savefig(path, dpi=72 if is_svg else 96, metadata={"Date": None} if is_svg else None)
 
 
 def _describe(mesh: Mesh) -> str:
@@ -46,8 +56,12 @@ def _describe(mesh: Mesh) -> str:
     return f"{mesh.nodes:,} nodes, {mesh.mean_rtt_ms:g} ms mean round trip{loss}, k = {mesh.k}"
 
 
-def _end(series: Series) -> float:
-    return max((when for when, *_ in [*series.resolves, *series.copies]), default=0.0)
+def _span(series: Series) -> tuple[float, float]:
+    """Return the time that the picture shows: from the first thing that happens or is asked on."""
+    resolves = [when for when, _, _ in series.resolves]
+    marks = [when for when, _ in series.marks]
+    looks = [when for when, _, _ in series.copies]
+    return min([*resolves, *marks], default=0.0), max([*resolves, *marks, *looks], default=0.0)
 
 
 def _label(axes: Axes, when: float, text: str) -> None:
@@ -111,9 +125,10 @@ def _draw_success(axes: Axes, series: Series, seconds: float) -> None:
     axes.set_ylim(0, 108)
     axes.set_yticks([0, 50, 100])
     ends = [0.0, *(when for when, _ in series.marks), math.inf]
+    first, last = _span(series)
     for begin, end in pairwise(ends):
         asked = [(when, found) for when, _, found in series.resolves if begin <= when < end]
-        if asked:
+        if asked and asked[-1][0] - asked[0][0] > LEGIBLE * (last - first):
             share = sum(found for _, found in asked) / len(asked)
             middle = (asked[0][0] + asked[-1][0]) / 2 / seconds
             axes.text(

@@ -166,7 +166,7 @@ class Kill:
         rest = [node for node in world.nodes if node.alive and node not in first]
         count = max(0, round(self.share * (len(rest) + len(first))) - len(first))
         world.kill([*first, *lab.dice.sample(rest, count)])
-        lab.mark(f"{self.share:.0%} die")
+        lab.mark(f"{self.share:.0%} of the nodes die" + ",\nall bootstrap nodes too" * self.bootstrap)
         return {}
 
     def __str__(self) -> str:
