@@ -7,6 +7,7 @@ from .ports import Trust
 
 Direction = Literal["out", "in"]
 By = Literal["phone", "peer", "node"]
+Part = Literal["transferor", "transferee", "target"]
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,21 @@ class CallEnded:
     by: By
     reason: str
     status: int
+
+
+@dataclass(frozen=True)
+class CallTransferred:
+    """`by` has sent `whom` to `to` (URIs): what `part` our user has in it.
+
+    `call` is the call that this ends, `into` the new one; the transferor has none.
+    """
+
+    call: str
+    into: str
+    part: Part
+    by: str
+    whom: str
+    to: str
 
 
 @dataclass(frozen=True)
@@ -161,6 +177,7 @@ GatewayEvent = (
     | CallRefused
     | CallEnded
     | CallMissed
+    | CallTransferred
     | MessageSent
     | MessageDelivered
     | MessageReceived

@@ -17,7 +17,8 @@ from .authentication import Authenticator, Challenged, challenge
 from .calls.call import Call
 from .calls.from_node import FromNode
 from .calls.from_phone import FromPhone
-from .calls.node import LOOPBACK, Node
+from .calls.line import LOOPBACK
+from .calls.node import Node
 from .calls.outgoing import CallingPhone, Outgoing
 from .calls.refusal import check_extensions, not_done, options, refuse
 from .calls.service_leg import ServiceLeg
@@ -112,7 +113,7 @@ class Gateway:
         self._hosts = {"localhost"}
         self._ports: set[int] = set()
         self._registered = asyncio.Event()
-        self._switchboard = Switchboard(self._node, self._start)
+        self._switchboard = Switchboard(self._node, self._start, self._own_hosts)
         authenticator = Authenticator(accounts, Nonces(secrets.token_bytes(32)), domain, self._now)
         registrar = Registrar(authenticator, self._node.location, limits, self._now, self._is_own, self._tell)
         self._registrar = registrar

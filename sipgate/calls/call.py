@@ -7,7 +7,7 @@ takes long (looking the callee up, inviting, hanging up) runs in tasks of the ca
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeAlias
 
 from sipgate.events import (
@@ -20,6 +20,7 @@ from sipgate.events import (
 )
 from sipgate.ports import MediaRefused, Refusal
 from sipgate.protocol.b2bua import Action, Input, State, step
+from sipgate.protocol.refer import Refer
 
 from .cause import CANCELLED, ELSEWHERE, Cause
 from .happenings import Callee, Find, Gone, NotFound, Stopped, ended_by
@@ -40,8 +41,9 @@ from .leg import (
     Progress,
     Reply,
 )
-from .reoffer import Reoffers
+from .reoffer import CALL_ENDED, Reoffers
 from .ringing import Ringing
+from .transfer import Exchange, Transfers
 
 Event: TypeAlias = LegEvent | Callee | NotFound | Stopped | Gone
 
@@ -59,12 +61,13 @@ class Call:
         find: Find,
         ring_timeout: float,
         on_event: Callable[[GatewayEvent], None],
+        exchange: Exchange,
     ) -> None:
         self.id = call_id
         self.direction: Direction = direction
         self.peer_uri = target
         self.state = State.RESOLVING
-        self.joint = Joint()
+        self.joint = Joint(call_id)
         self._a = caller
         self._b: CalleeLeg | None = None
         self._find = find
@@ -83,6 +86,8 @@ class Call:
         self._stray: CalleeLeg | None = None
         self._beside: set[asyncio.Task[None]] = set()
         self._reoffers = Reoffers(self)
+        self._transfers = Transfers(exchange, self._joined_with)
+        self._lent: set[Leg] = set()
 
     # -- what the owner may do
 
@@ -133,11 +138,46 @@ class Call:
             return Reply(500, "The call is not answered yet")
         return await other.pass_on(method, payload)
 
+    async def refer(self, leg: Leg, refer: Refer) -> Reply:
+        """Let the party beyond call somebody else."""
+        return await self._transfers.refer(leg, refer) if await self.confirmed() else CALL_ENDED
+
+    async def reported(self, leg: Leg, status: int, text: str) -> None:  # noqa: ARG002 - there is one transfer only
+        """Take what the other node tells of a transfer."""
+        await self._transfers.reported(status, text)
+
     def other(self, leg: Leg) -> Leg | None:
-        """Return the leg that `leg` is joined with."""
+        """Return the leg that `leg` is joined with; one that is lent to another call is joined with nothing."""
+        if self._b is None or self._lent:
+            return None
         if leg is self._a:
             return self._b
         return self._a if leg is self._b else None
+
+    # -- what other calls see (borrowed.Lender), and who moves phones between calls
+
+    @property
+    def caller(self) -> Leg:
+        """The A leg."""
+        return self._a
+
+    def joined(self) -> Sequence[tuple[Leg, Leg]]:
+        """Return each leg with the one it is joined with, once the call is answered."""
+        if self._b is None or self._lent or self.state not in (State.ANSWERED, State.ESTABLISHED):
+            return ()
+        return (self._a, self._b), (self._b, self._a)
+
+    def _joined_with(self, leg: Leg) -> Leg | None:
+        return dict(self.joined()).get(leg)
+
+    def lend(self, leg: Leg) -> None:
+        """Say nothing to that leg any more: another call has it."""
+        self._lent.add(leg)
+
+    def take_back(self, leg: Leg) -> None:
+        """The leg is this call's own again."""
+        self._lent.discard(leg)
+        leg.sit(self)
 
     # -- the life of a call
 
@@ -156,7 +196,8 @@ class Call:
             self._declare_over()
             await self.joint.aclose()
             for leg in (self._a, *(self._callee.legs if self._callee else ())):
-                await leg.aclose()
+                if leg not in self._lent:
+                    await leg.aclose()
 
     async def _live(self) -> None:
         timer = self._tasks.create_task(self._time_out())
@@ -271,6 +312,7 @@ class Call:
                 return Input.CANCEL
             case HungUp(leg, cause):
                 self._cause = cause
+                await self._transfers.left(leg)
                 return Input.BYE_A if leg is self._a else Input.BYE_B
 
     # -- what to do
@@ -294,9 +336,9 @@ class Call:
         """Take leave of a leg; none of it is waited for."""
         match action:
             case Action.BYE_A:
-                self._tasks.create_task(self._a.bye(self._cause))
+                self._bye(self._a)
             case Action.BYE_B if self._b is not None:
-                self._tasks.create_task(self._b.bye(self._cause))
+                self._bye(self._b)
             case Action.BYE_STRAY if self._stray is not None:
                 self._tasks.create_task(self._drop(self._stray))
             case Action.CANCEL_OTHERS:
@@ -305,6 +347,10 @@ class Call:
                 self._cancel(self._cause)
             case _:
                 raise AssertionError(action)
+
+    def _bye(self, leg: Leg) -> None:
+        if leg not in self._lent:
+            self._tasks.create_task(leg.bye(self._cause))
 
     def _cancel(self, cause: Cause) -> None:
         for cancelling in self._inviting.cancel(cause):

@@ -17,7 +17,7 @@ from .dialog_leg import DialogLeg
 from .dialogs import Dialogs
 from .leg import Answered, Failed, Junction, Progress
 from .line import Line
-from .refusal import ALLOW, refusal_of
+from .refusal import refusal_of
 from .sending import Sending
 
 SILENT_PROGRESS = (100, 199)
@@ -32,6 +32,7 @@ class Invitation:
     to: str
     call_id: str
     max_forwards: int
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 class SipCalleeLeg(DialogLeg):
@@ -72,11 +73,11 @@ class SipCalleeLeg(DialogLeg):
             ("To", invitation.to),
             ("Call-ID", invitation.call_id),
             ("CSeq", "1 INVITE"),
-            ("Contact", self.line.contact),
-            ("Allow", ALLOW),
+            *invitation.headers,
         ):
             request.headers.add(name, value)
-        request.set_body(*self._body(offer))
+        self._introduce(request)
+        request.set_body(*self._body(self._origin.follow(offer)))
         self.line.seal(request)
         return request
 
@@ -103,6 +104,7 @@ class SipCalleeLeg(DialogLeg):
                 sdp = content_of(response).sdp
             except (SipError, Refusal):
                 sdp = b""
+            self.session = sdp
             junction.post(Answered(self, sdp))
         elif response.to.tag == self.dialog.remote_tag:
             if self._ack is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from sipgate.ports import Peer, Refusal
+from sipgate.ports import Refusal
 from sipgate.protocol.dialog import Dialog
 from sipgate.protocol.errors import SipError
 from sipgate.protocol.message import Response, reply
@@ -15,10 +15,9 @@ from .cause import CANCELLED, Cause, parse_reason
 from .content import FRAGMENT, SDP, content_of
 from .dialog_leg import DialogLeg
 from .dialogs import Dialogs
-from .display import name_addr
 from .leg import Acked, Cancelled, Junction, LegEvent, NotAcked
 from .line import Line
-from .refusal import ALLOW, refuse
+from .refusal import refuse
 
 logger = logging.getLogger(__name__)
 
@@ -30,8 +29,8 @@ class SipCallerLeg(DialogLeg):
         super().__init__(line, dialogs, transaction.request.call_id, tag)
         self.dialog = Dialog.as_uas(transaction.request, tag)
         self._transaction = transaction
-        self._presented: str | None = None
         self._is_answered = False
+        self.session = content_of(transaction.request).sdp
 
     def watch(self, junction: Junction) -> None:
         """Tell the call about CANCEL from now on."""
@@ -50,16 +49,11 @@ class SipCallerLeg(DialogLeg):
         cause = parse_reason([reason] if reason else [])
         junction.post(Cancelled(cause if cause is not None and cause.text else CANCELLED))
 
-    def present(self, peer: Peer) -> None:
-        """Show the caller's phone who will be called; another node is told nothing."""
-        if self.side == "phone":
-            self._presented = name_addr(peer)
-
     async def ring(self, status: int, sdp: bytes | None, fragment: bytes | None) -> None:
         """Pass an 18x on."""
         response = self._to_invite(status)
         if sdp is not None:
-            response.set_body(SDP, sdp)
+            response.set_body(SDP, self._origin.follow(sdp))
         elif fragment is not None and self.side == "mesh":
             response.set_body(FRAGMENT, fragment)
         await self._transaction.respond(response)
@@ -68,7 +62,7 @@ class SipCallerLeg(DialogLeg):
         """Answer with 200, and wait beside for its ACK."""
         self._is_answered = True
         response = self._to_invite(200)
-        response.set_body(SDP, sdp)
+        response.set_body(SDP, self._origin.follow(sdp))
         await self._transaction.respond(response)
         assert self._junction is not None
         self._junction.spawn(self._watch_for_ack(self._junction))
@@ -86,10 +80,7 @@ class SipCallerLeg(DialogLeg):
 
     def _to_invite(self, status: int) -> Response:
         response = reply(self._transaction.request, status, tag=self.tag)
-        response.headers.add("Contact", self.line.contact)
-        response.headers.add("Allow", ALLOW)
-        if self._presented is not None:
-            response.headers.add("P-Asserted-Identity", self._presented)
+        self._introduce(response)
         return response
 
     async def _watch_for_ack(self, junction: Junction) -> None:

@@ -7,20 +7,25 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing, suppress
 
-from sipgate.ports import Refusal
+from sipgate.ports import Peer, Refusal
 from sipgate.protocol.dialog import Dialog
 from sipgate.protocol.errors import SipError
-from sipgate.protocol.message import Request, Response, reply
+from sipgate.protocol.message import Message, Request, Response, reply
+from sipgate.protocol.origin import Origin
+from sipgate.protocol.refer import Refer
 from sipgate.server_transaction import ServerTransaction, Unacknowledged
+from sipgate.transport import Address
 from sipgate.ways import Way
 
 from .cause import CANCELLED, HUNG_UP, Cause, parse_reason
 from .content import SDP, content_of
 from .dialogs import Dialogs
+from .display import name_addr
 from .joint import Side
 from .leg import HungUp, Junction, LegEvent, Payload, Reply
-from .line import Line
-from .refusal import ALLOW, not_done, options, refuse
+from .line import Line, address_of
+from .referring import Referring
+from .refusal import ALLOW, SUPPORTED, not_done, options, refuse
 from .sending import Sending
 
 logger = logging.getLogger(__name__)
@@ -43,12 +48,19 @@ class DialogLeg:
         self._junction: Junction | None = None
         self._has_ended = False
         self._reoffering: Sending | None = None
+        self._presented: str | None = None
+        self._origin = Origin()
+        self.session = b""
+        self.times_sent_on = 0
+        self._referring = Referring(line.contact, self._next_request, self._ask)
         self._answers: dict[str, Callable[[ServerTransaction], Awaitable[Response]]] = {
             "BYE": self._answer_bye,
             "INVITE": self._answer_offer,
             "UPDATE": self._answer_offer,
             "INFO": self._answer_info,
             "OPTIONS": self._answer_options,
+            "REFER": self._answer_refer,
+            "NOTIFY": self._answer_notify,
         }
         dialogs.enter(call_id, tag, self)
 
@@ -57,10 +69,38 @@ class DialogLeg:
         """Where the leg leads."""
         return self.line.side
 
+    @property
+    def local_host(self) -> str:
+        """Our address as the phone sees it."""
+        return self.line.local_host
+
+    @property
+    def remote_host(self) -> str:
+        """The address of the other side."""
+        return self.line.remote_host
+
+    @property
+    def address(self) -> Address:
+        """Where the other side's signalling is."""
+        return address_of(self.line.ways()[-1])
+
+    def is_with(self, remote_tag: str) -> bool:
+        """Tell whether the other side's tag is this one, and the dialog stands."""
+        return self.dialog is not None and not self._has_ended and self.dialog.remote_tag == remote_tag
+
+    def sit(self, junction: Junction) -> None:
+        """Tell another call from now on."""
+        self._junction = junction
+
+    def present(self, peer: Peer) -> None:
+        """Show a phone who is at the other end; another node is told nothing."""
+        if self.side == "phone":
+            self._presented = name_addr(peer)
+
     async def aclose(self) -> None:
         """Forget the dialog; to one that has not ended (the call has failed here) BYE is sent at least."""
         if self.dialog is not None and not self._has_ended:
-            bye = self._request(self.dialog, "BYE")
+            bye = self.dialog.make_request("BYE")
             bye.headers.add("Reason", str(FAULT))
             self.line.seal(bye)
             self.line.sender.request(bye, self.line.ways()[0])
@@ -75,7 +115,7 @@ class DialogLeg:
             return
         self._has_ended = True
         await self._may_say_bye()
-        request = self._request(self.dialog, "BYE")
+        request = self.dialog.make_request("BYE")
         request.headers.add("Reason", str(cause))
         with suppress(TimeoutError):
             async with asyncio.timeout(BYE_PATIENCE):
@@ -86,16 +126,25 @@ class DialogLeg:
 
     async def reoffer(self, method: str, sdp: bytes) -> Reply:
         """Change the session."""
-        if self.dialog is None or self._has_ended:
+        request = self._next_request(method)
+        if self.dialog is None or request is None:
             return Reply(481, "No such call")
-        request = self._request(self.dialog, method)
-        request.headers.add("Contact", self.line.contact)
-        request.headers.add("Allow", ALLOW)
-        request.set_body(SDP, sdp)
+        self._introduce(request)
+        request.set_body(SDP, self._origin.follow(sdp))
         response = await (self._send(request) if method == "UPDATE" else self._reinvite(request))
-        if response.status < 300:
+        reply = self._reply(response)
+        if reply.is_success:
             self.dialog.refresh_target(response)
-        return self._reply(response)
+            self.session = reply.sdp or self.session
+        return reply
+
+    def _introduce(self, message: Message) -> None:
+        """Say where and who we are."""
+        message.headers.add("Contact", self.line.contact)
+        message.headers.add("Allow", ALLOW)
+        message.headers.add("Supported", SUPPORTED)
+        if self._presented is not None:
+            message.headers.add("P-Asserted-Identity", self._presented)
 
     async def _reinvite(self, request: Request) -> Response:
         """Send a re-INVITE; keep confirming its answer as often as it is repeated."""
@@ -132,19 +181,30 @@ class DialogLeg:
 
     async def pass_on(self, method: str, payload: Payload) -> Reply:
         """Send a request that concerns only the two ends."""
-        if self.dialog is None or self._has_ended:
+        request = self._next_request(method)
+        if request is None:
             return Reply(481, "No such call")
-        request = self._request(self.dialog, method)
         for name, value in payload.headers:
             request.headers.add(name, value)
         request.set_body(request.headers.get("Content-Type"), payload.body)
+        return await self._ask(request)
+
+    async def refer(self, refer: Refer, by: str) -> Reply:
+        """Ask the other side to call somebody else."""
+        return await self._referring.refer(refer, by)
+
+    async def report(self, status: int, text: str) -> None:
+        """Tell the other side what has become of the transfer it asked for."""
+        await self._referring.report(status, text)
+
+    def _next_request(self, method: str) -> Request | None:
+        return None if self.dialog is None or self._has_ended else self.dialog.make_request(method)
+
+    async def _ask(self, request: Request) -> Reply:
         reply = self._reply(await self._send(request))
         if reply.is_gone:
             self._post(HungUp(self, Cause(reply.status, "The other side has lost the call")))
         return reply
-
-    def _request(self, dialog: Dialog, method: str) -> Request:
-        return dialog.make_request(method)
 
     async def _send(self, request: Request) -> Response:
         self.line.seal(request)
@@ -177,6 +237,8 @@ class DialogLeg:
         await transaction.respond(response)
         if request.method == "INVITE" and response.status < 300:
             await self._await_ack(transaction)
+        elif request.method == "REFER" and response.status < 300:
+            await self.report(100, "Trying")
 
     def _check_order(self, request: Request) -> None:
         """RFC 3261 12.2.2: the right tags, and CSeq only grows."""
@@ -199,11 +261,15 @@ class DialogLeg:
         request = transaction.request
         if self._junction is None:
             raise Refusal(491, "The call is not answered yet")
+        if self._reoffering is not None:
+            raise Refusal(491, "Another change is pending")
         sdp = content_of(request).sdp
         async with asyncio.TaskGroup() as tasks:
             watch = tasks.create_task(self._watch_cancel(transaction, self._junction))
             answered = await self._junction.reoffer(self, request.method, sdp)
             watch.cancel()
+        if answered.is_success:
+            self.session = sdp or self.session
         return self._response(request, answered)
 
     async def _watch_cancel(self, transaction: ServerTransaction, junction: Junction) -> None:
@@ -218,6 +284,23 @@ class DialogLeg:
         payload = Payload(tuple((name, value) for name, value in headers if value is not None), request.body)
         return self._response(request, await self._junction.pass_on(self, "INFO", payload))
 
+    async def _answer_refer(self, transaction: ServerTransaction) -> Response:
+        request = transaction.request
+        if self._junction is None:
+            raise Refusal(500, "The call is not answered yet")
+        refer = Refer.of(request)
+        answered = await self._junction.refer(self, refer)
+        if not answered.is_success:
+            return self._response(request, answered)
+        return self._referring.accept(request, refer)
+
+    async def _answer_notify(self, transaction: ServerTransaction) -> Response:
+        request = transaction.request
+        status, text = self._referring.take(request)
+        if self._junction is not None:
+            await self._junction.reported(self, status, text)
+        return reply(request, 200)
+
     async def _answer_options(self, transaction: ServerTransaction) -> Response:
         return options(transaction.request, self.tag)
 
@@ -227,10 +310,9 @@ class DialogLeg:
             text = answered.cause.text if answered.cause is not None else answered.reason
             return refuse(request, Refusal(answered.status if answered.status >= 400 else 480, text))
         response = reply(request, answered.status)
-        response.headers.add("Contact", self.line.contact)
-        response.headers.add("Allow", ALLOW)
+        self._introduce(response)
         if answered.sdp:
-            response.set_body(SDP, answered.sdp)
+            response.set_body(SDP, self._origin.follow(answered.sdp))
         return response
 
     async def _await_ack(self, transaction: ServerTransaction) -> None:

@@ -34,5 +34,9 @@ class Dialogs:
         """Return the leg that a request with a To tag is for."""
         return self._legs.get((request.call_id, request.to.tag or ""))
 
+    def named(self, call_id: str, tag: str) -> Receiver | None:
+        """Return the leg with that Call-ID and our tag."""
+        return self._legs.get((call_id, tag))
+
     def __len__(self) -> int:
         return len(self._legs)

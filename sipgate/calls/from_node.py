@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from sipgate.identity import ReplayMemory, sender_of
 from sipgate.ports import IncomingCaller, Refusal
 from sipgate.protocol.message import Request, reply
+from sipgate.protocol.replaces import Replaces
 from sipgate.protocol.uri import Uri
 from sipgate.server_transaction import ServerTransaction
 from sipgate.target import mesh_uri
@@ -15,7 +17,7 @@ from .call import Call
 from .caller_leg import SipCallerLeg
 from .content import Content, content_of
 from .display import plain_name
-from .incoming import Incoming, called_party
+from .incoming import Incoming, Replaced, called_party
 from .mesh_leg import line_to_caller
 from .node import Node
 from .switchboard import Switchboard, hops_left
@@ -40,12 +42,28 @@ class FromNode:
         caller, content = self._caller(request, key)
         called = called_party(self.node, caller.called_uri)
         local = called.user.uri if called.user is not None else called.uri
+        standing = await self._replaced(request, local)
         self.switchboard.check_room(local, key)
         line = line_to_caller(self.node, request, flow, key, local)
         leg = SipCallerLeg(transaction, line, self.node.dialogs, self.node.token())
         await transaction.respond(reply(request, 100))
-        incoming = Incoming(self.node, called, caller, line, request.call_id, content.sdp, max_forwards)
+        incoming = Incoming(
+            self.node, called, caller, line, request.call_id, content.sdp, max_forwards, standing
+        )
         return self.switchboard.connect("in", leg, caller.uri, incoming.find, local, key)
+
+    async def _replaced(self, request: Request, local: str) -> Replaced | None:
+        """Return the call of this very user that the new one takes the place of, if it does; raise `Refusal`."""
+        values = request.headers.get_all("Replaces")
+        if not values:
+            return None
+        if len(values) > 1:
+            raise Refusal(400, "A call can take the place of one other only")
+        exchange = self.switchboard.exchange
+        standing = await exchange.named(Replaces.parse(values[0]))
+        if self.switchboard.users.get(standing.call.id) != local:
+            raise Refusal(481, "The call that was to be taken over is over")
+        return Replaced(standing.beyond, partial(exchange.take_over, standing))
 
     def _caller(self, request: Request, key: bytes) -> tuple[IncomingCaller, Content]:
         content = content_of(request)

@@ -75,7 +75,7 @@ class FromPhone:
         if isinstance(contacts, str) or len(contacts) != 1:
             raise SipError(400, "Bad Contact")
         contact = self.node.phone_contact(user.uri, local_host, flow.transport)
-        line = PhoneLine(self.node.sender, contact, ways_to(contacts[0].uri, flow))
+        line = PhoneLine(self.node.sender, contact, ways_to(contacts[0].uri, flow), local_host)
         return SipCallerLeg(transaction, line, self.node.dialogs, self.node.token())
 
 

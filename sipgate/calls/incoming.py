@@ -11,11 +11,13 @@ from sipgate.ports import IncomingCaller, LocalUser, MediaContext, Peer, Refusal
 
 from .happenings import Callee
 from .joint import Joint
-from .line import MeshLine
+from .leg import Leg
+from .line import LOOPBACK, MeshLine
 from .mesh_leg import hops_to
-from .node import LOOPBACK, Node
+from .node import Node
 from .phones import addresses_of, legs_to, phones_of
 from .service_leg import ServiceLeg
+from .taken_over import TakenOver
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,14 @@ def called_party(node: Node, uri: str) -> Called:
 
 
 @dataclass(frozen=True)
+class Replaced:
+    """A phone in a call that the new call takes the place of; `take_over` makes it the new call's."""
+
+    phone: Leg
+    take_over: Callable[[Peer, str], TakenOver]
+
+
+@dataclass(frozen=True)
 class Incoming:
     """Finds the phones that a call from another node is for."""
 
@@ -47,16 +57,25 @@ class Incoming:
     call_id: str
     offer: bytes
     max_forwards: int
+    replaced: Replaced | None = None
 
     async def find(self, joint: Joint) -> Callee:
         """Return whom to invite and with which offer; raise `Refusal`."""
         peer = await self.node.admission.admit(self.caller)
         known = hops_to(self.caller.node_public_key, peer.endpoints)
         self.line.hops = [*self.line.hops, *(hop for hop in known if hop not in self.line.hops)]
+        if self.replaced is not None:
+            return await self._in_place(joint, peer, self.replaced)
         if self.called.service is not None:
             return await self._to_service(joint, peer, self.called.service)
         assert self.called.user is not None
         return await self._to_phones(joint, peer, self.called.user)
+
+    async def _in_place(self, joint: Joint, peer: Peer, replaced: Replaced) -> Callee:
+        phone = replaced.phone
+        leg = replaced.take_over(peer, joint.call)
+        offer = await self._open_media(joint, peer, phone.local_host, frozenset({phone.remote_host}))
+        return Callee(peer, self.call_id, offer, (leg,))
 
     async def _to_service(self, joint: Joint, peer: Peer, make: Callable[[], Service]) -> Callee:
         offer = await self._open_media(joint, peer, LOOPBACK, frozenset({LOOPBACK}))

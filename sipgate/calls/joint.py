@@ -17,12 +17,13 @@ PATIENCE = 10.0  # seconds: an offer that gathers candidates takes the longest
 
 
 class Joint:
-    """Passes offers and answers through the call's media; between two phones of one node it is a plain wire.
+    """Passes offers and answers through the media of `call`; between two phones of one node it is a plain wire.
 
     Remembers the early answer of a leg, so that the same SDP again in its 2xx is not answered twice.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, call: str = "") -> None:
+        self.call = call
         self.media: CallMedia | None = None
         self._answers: dict[bytes, bytes] = {}
 

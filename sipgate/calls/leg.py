@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 from sipgate.ports import Peer, Refusal
+from sipgate.protocol.refer import Refer
 
 from .cause import Cause
-from .joint import Side
+from .joint import Joint, Side
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,11 @@ class Reply:
 class Junction(Protocol):
     """What a leg sees of its call."""
 
+    @property
+    def joint(self) -> Joint:
+        """What turns the SDP of one side into that of the other."""
+        ...
+
     def post(self, event: LegEvent) -> None:
         """Tell the call what has happened; never blocks."""
         ...
@@ -119,6 +125,14 @@ class Junction(Protocol):
         """Pass a request that concerns only the two ends; return what to answer."""
         ...
 
+    async def refer(self, leg: Leg, refer: Refer) -> Reply:
+        """The other side of `leg` wants the party beyond to call somebody else; return what to answer."""
+        ...
+
+    async def reported(self, leg: Leg, status: int, text: str) -> None:
+        """The other side of `leg` tells what became of a transfer that it was asked for."""
+        ...
+
 
 class Leg(Protocol):
     """One side of a call, once it is joined."""
@@ -130,6 +144,37 @@ class Leg(Protocol):
     @property
     def side(self) -> Side:
         """Where the leg leads: to a phone (or a service in its place), or to another node."""
+        ...
+
+    @property
+    def session(self) -> bytes:
+        """What the other side has said last about its media; empty when there is no such thing."""
+        ...
+
+    @property
+    def local_host(self) -> str:
+        """Our address as a phone sees it."""
+        ...
+
+    @property
+    def remote_host(self) -> str:
+        """The address of the phone or node."""
+        ...
+
+    def sit(self, junction: Junction) -> None:
+        """Tell another call from now on."""
+        ...
+
+    def present(self, peer: Peer) -> None:
+        """Show a phone who is at the other end."""
+        ...
+
+    async def refer(self, refer: Refer, by: str) -> Reply:
+        """Ask the other side to call somebody else, in the name of `by` (a URI)."""
+        ...
+
+    async def report(self, status: int, text: str) -> None:
+        """Tell the other side what has become of the transfer it asked for; final from 200 on."""
         ...
 
     async def bye(self, cause: Cause) -> None:
@@ -158,10 +203,6 @@ class CallerLeg(Leg, Protocol):
 
     def watch(self, junction: Junction) -> None:
         """Tell the call from now on about CANCEL, ACK and BYE."""
-        ...
-
-    def present(self, peer: Peer) -> None:
-        """Show the caller who will be called."""
         ...
 
     async def ring(self, status: int, sdp: bytes | None, fragment: bytes | None) -> None:

@@ -10,18 +10,24 @@ from typing import Protocol
 from sipgate.identity import NodeIdentity, sender_of
 from sipgate.ports import Refusal
 from sipgate.protocol.message import Request
-from sipgate.transport import Flow, Hop
+from sipgate.transport import Address, Flow, Hop
 from sipgate.ways import Way
 
 from .joint import Side
 from .sending import Sender
 
+LOOPBACK = "127.0.0.1"
+
 
 class Line(Protocol):
-    """One side's transport and proof of identity. `contact` is our Contact there, `sender` the endpoint."""
+    """One side's transport and proof of identity. `contact` is our Contact there, `sender` the endpoint.
+
+    `local_host` is our IP address as a phone sees it.
+    """
 
     sender: Sender
     contact: str
+    local_host: str
 
     @property
     def side(self) -> Side:
@@ -61,6 +67,7 @@ class PhoneLine:
     sender: Sender
     contact: str
     phone_ways: Sequence[Way]
+    local_host: str = LOOPBACK
     side: Side = "phone"
 
     @property
@@ -103,6 +110,7 @@ class MeshLine:
     node_public_key: bytes
     hops: Sequence[Hop]
     flow: Flow | None = None
+    local_host: str = ""  # nobody asks: the media finds its own way
     side: Side = "mesh"
 
     @property
@@ -142,6 +150,11 @@ class MeshLine:
 def host_of(way: Way) -> str:
     """Return the IP address that a way leads to."""
     return way.host if isinstance(way, Hop) else way.remote[0]
+
+
+def address_of(way: Way) -> Address:
+    """Return the address that a way leads to."""
+    return (way.host, way.port) if isinstance(way, Hop) else way.remote
 
 
 def same(one: str, other: str) -> bool:

@@ -36,7 +36,13 @@ class MeshCalleeLeg(SipCalleeLeg):
 
 
 def leg_to_node(
-    node: Node, peer: Peer, target: str, user: LocalUser, call_id: str, max_forwards: int
+    node: Node,
+    peer: Peer,
+    target: str,
+    user: LocalUser,
+    call_id: str,
+    max_forwards: int,
+    headers: tuple[tuple[str, str], ...] = (),
 ) -> MeshCalleeLeg:
     """Return the leg to the node of `peer`; raise `Refusal` 480 when nobody knows where it is."""
     hops = hops_to(peer.node_public_key, peer.endpoints)
@@ -46,7 +52,7 @@ def leg_to_node(
     line = MeshLine(node.sender, contact, node.identity, peer.node_public_key, hops)
     name = plain_name(user.display_name)
     from_ = f"{quote(name)} <{user.uri}>" if name else f"<{user.uri}>"
-    invitation = Invitation(target, from_, f"<{target}>", call_id, max_forwards)
+    invitation = Invitation(target, from_, f"<{target}>", call_id, max_forwards, headers)
     return MeshCalleeLeg(line, node.dialogs, node.token(), invitation, user)
 
 

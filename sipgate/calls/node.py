@@ -16,8 +16,6 @@ from sipgate.ways import SIP_PORT, host_in_uri
 from .dialogs import Dialogs
 from .sending import Sender
 
-LOOPBACK = "127.0.0.1"
-
 
 @dataclass
 class Node:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from sipgate.ports import LocalUser, MediaContext
+from sipgate.ports import LocalUser, MediaContext, Peer
+from sipgate.protocol.replaces import Replaces
 from sipgate.transport import Address
 
 from .happenings import Callee
@@ -12,6 +14,7 @@ from .joint import Joint
 from .mesh_leg import leg_to_node
 from .node import Node
 from .phones import legs_to, phones_of
+from .taken_over import TakenOver
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,23 @@ class CallingPhone:
 
 
 @dataclass(frozen=True)
+class Referral:
+    """Who (a URI) has sent the phone on, and to take the place of which dialog.
+
+    `take_over` returns the phone in that dialog when it is one of this node.
+    """
+
+    by: str
+    replaces: Replaces | None
+    take_over: Callable[[Replaces, Peer, str], Awaitable[TakenOver | None]]
+
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """Return what the INVITE to another node says of it (RFC 3892, RFC 3891)."""
+        replaces = () if self.replaces is None else (("Replaces", str(self.replaces)),)
+        return (("Referred-By", f"<{self.by}>"), *replaces)
+
+
+@dataclass(frozen=True)
 class Outgoing:
     """Finds the callee of a call from `user`."""
 
@@ -32,9 +52,13 @@ class Outgoing:
     user: LocalUser
     target: str
     phone: CallingPhone
+    referral: Referral | None = None
 
     async def find(self, joint: Joint) -> Callee:
         """Return whom to invite and with which offer; raise `Refusal`."""
+        taken = await self._take_over(joint.call)
+        if taken is not None:
+            return taken
         target = self._meant()
         callee = self.node.accounts.by_uri(target)
         if callee is not None and self.node.service_for(target, callee) is None:
@@ -45,6 +69,16 @@ class Outgoing:
         """Return whom the phone means: the name that it registers under is its own user's, whatever their address."""
         own = f"sip:{self.user.username}@{self.node.domain}"
         return self.user.uri if self.target == own else self.target
+
+    async def _take_over(self, into: str) -> Callee | None:
+        if self.referral is None or self.referral.replaces is None:
+            return None
+        caller = self.node.as_peer(self.user)
+        leg = await self.referral.take_over(self.referral.replaces, caller, into)
+        if leg is None:
+            return None
+        callee = self.node.accounts.by_uri(self.target) or self.user
+        return Callee(self.node.as_peer(callee), self.node.token(), self.phone.offer, (leg,))
 
     def _find_here(self, callee: LocalUser) -> Callee:
         """Two phones of one node talk directly: the SDP goes from one to the other as it is."""
@@ -57,7 +91,8 @@ class Outgoing:
     async def _find_in_mesh(self, joint: Joint, target: str) -> Callee:
         peer = await self.node.directory.resolve(target)
         call_id = self.node.token()
-        leg = leg_to_node(self.node, peer, target, self.user, call_id, self.phone.max_forwards)
+        headers = () if self.referral is None else self.referral.headers()
+        leg = leg_to_node(self.node, peer, target, self.user, call_id, self.phone.max_forwards, headers)
         allowed = self.phone.address[0] if self.phone.address is not None else self.phone.phone_host
         context = MediaContext(
             call_id=call_id,

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from sipgate.location import Binding
 from sipgate.ports import LocalUser, Peer, Refusal
-from sipgate.transport import Address, Hop, TransportName
+from sipgate.transport import Address, TransportName
 from sipgate.ways import Way
 
 from .callee_leg import Invitation, SipCalleeLeg
 from .display import name_addr
-from .line import PhoneLine, host_of
+from .line import PhoneLine, address_of, host_of
 from .node import Node
 
 
 def phones_of(node: Node, user: LocalUser, calling: Address | None = None) -> tuple[Binding, ...]:
     """Return the registered phones, without the calling one; raise `Refusal` 480 when there is none."""
     bindings = node.location.bindings(user.username, node.clock())
-    others = tuple(each for each in bindings if calling not in [_address(way) for way in each.route.ways])
+    others = tuple(each for each in bindings if calling not in [address_of(way) for way in each.route.ways])
     if others:
         return others
     if bindings:
@@ -37,16 +37,13 @@ def _leg(
     ways = phone.route.ways
     contact = node.phone_contact(caller.uri, phone.route.local_host, _transport(ways[0]))
     invitation = Invitation(phone.contact, name_addr(caller), f"<{user.uri}>", call_id, max_forwards)
-    return SipCalleeLeg(PhoneLine(node.sender, contact, ways), node.dialogs, node.token(), invitation)
+    line = PhoneLine(node.sender, contact, ways, phone.route.local_host)
+    return SipCalleeLeg(line, node.dialogs, node.token(), invitation)
 
 
 def addresses_of(phones: tuple[Binding, ...]) -> frozenset[str]:
     """Return the IP addresses that the phones' RTP may come from."""
     return frozenset(host_of(way) for phone in phones for way in phone.route.ways)
-
-
-def _address(way: Way) -> Address:
-    return (way.host, way.port) if isinstance(way, Hop) else way.remote
 
 
 def _transport(way: Way) -> TransportName:

@@ -10,8 +10,10 @@ from sipgate.protocol.reasons import REASONS
 
 from .cause import MAX_PHRASE, MAX_TEXT, PHRASES, Cause, escape, parse_reason, phrase, plain
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, SUBSCRIBE, NOTIFY, MESSAGE"
-KNOWN_METHODS = frozenset(("REGISTER", "PRACK", "PUBLISH", "REFER", *ALLOW.split(", ")))
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, SUBSCRIBE, NOTIFY, MESSAGE, REFER"
+SUPPORTED = "replaces, norefersub"
+DONE = frozenset(SUPPORTED.split(", "))
+KNOWN_METHODS = frozenset(("REGISTER", "PRACK", "PUBLISH", *ALLOW.split(", ")))
 ALLOW_EVENTS = "presence, message-summary"
 RETRY_AFTER = "2"
 MAX_TAGS = 8
@@ -28,8 +30,9 @@ class BadExtension(Refusal):
 
 
 def check_extensions(request: Request) -> None:
-    """Raise `BadExtension` when the request requires anything: we have no extension that needs agreement."""
-    tags = [*request.headers.get_all("Require"), *request.headers.get_all("Proxy-Require")]
+    """Raise `BadExtension` when the request requires what we do not have."""
+    required = [tag for tag in request.headers.get_all("Require") if tag.lower() not in DONE]
+    tags = [*required, *request.headers.get_all("Proxy-Require")]
     if tags:
         raise BadExtension(tags[:MAX_TAGS])
 
@@ -45,6 +48,7 @@ def options(request: Request, tag: str) -> Response:
     """Return the answer to OPTIONS (RFC 3261 11.2)."""
     response = reply(request, 200, tag=tag)
     response.headers.add("Allow", ALLOW)
+    response.headers.add("Supported", SUPPORTED)
     response.headers.add("Accept", "application/sdp")
     return response
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from sipgate.ports import MediaRefused, Peer, Refusal, Service
+from sipgate.protocol.refer import Refer
 
 from .cause import Cause
 from .joint import Side
 from .leg import Acked, Answered, Failed, Junction, Payload, Progress, Reply
+from .line import LOOPBACK
 
 
 class ServiceLeg:
     """A or B leg: a service places a call, or answers one at once."""
 
     side: Side = "phone"
+    session = b""  # a service is not sent on: it has nobody who would want to go
+    local_host = remote_host = LOOPBACK
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -22,6 +26,17 @@ class ServiceLeg:
     def watch(self, junction: Junction) -> None:
         """Note the call: a service neither cancels nor hangs up by itself, its owner ends the call."""
         self._junction = junction
+
+    def sit(self, junction: Junction) -> None:
+        """Belong to another call."""
+        self._junction = junction
+
+    async def refer(self, refer: Refer, by: str) -> Reply:  # noqa: ARG002 - never asked: its node sends on itself
+        """A service follows nobody."""
+        return Reply(603, "A service cannot be sent on")
+
+    async def report(self, status: int, text: str) -> None:
+        """A service sends nobody on."""
 
     def present(self, peer: Peer) -> None:
         """A service reads no display."""

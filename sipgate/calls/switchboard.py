@@ -13,6 +13,7 @@ from sipgate.ports import Refusal
 from sipgate.protocol.message import Request
 
 from .call import Call
+from .exchange import CallExchange
 from .happenings import Find
 from .leg import CallerLeg
 from .node import Node
@@ -24,11 +25,20 @@ CALLERS_PATIENCE = 5.0  # seconds that the caller's node waits longer, so that t
 
 
 class Switchboard:
-    """Begins calls and keeps them. `start` runs a call in a task that its owner looks after."""
+    """Begins calls and keeps them. `start` runs a call in a task that its owner looks after.
 
-    def __init__(self, node: Node, start: Callable[[Coroutine[Any, Any, None], str], object]) -> None:
+    `own_hosts` gives the names that phones have for this node.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        start: Callable[[Coroutine[Any, Any, None], str], object],
+        own_hosts: Callable[[], set[str]],
+    ) -> None:
         self.calls: dict[str, Call] = {}
         self.users: dict[str, str] = {}
+        self.exchange = CallExchange(node, self, own_hosts)
         self._node = node
         self._start = start
         self._users: Counter[str] = Counter()
@@ -59,6 +69,7 @@ class Switchboard:
             find=find,
             ring_timeout=limits.ring_timeout + (CALLERS_PATIENCE if direction == "out" else 0),
             on_event=self._node.on_event,
+            exchange=self.exchange,
         )
         self.calls[call.id] = call
         self.users[call.id] = user

@@ -23,6 +23,7 @@ from .scanner import WSP
 PPT = "fc1"
 URN = "urn:freecall:node:"
 MAX_TOKEN = 8192
+REFERRING = ("Refer-To", "Referred-By", "Replaces")
 _FINGERPRINT = re.compile(rb"^a=fingerprint:(\S+) ([0-9A-Fa-f:]+)[ \t]*\r?$", re.MULTILINE)
 
 
@@ -87,6 +88,9 @@ def claims(request: Request, issued_at: int) -> dict[str, Any]:
         "iat": issued_at,
         "orig": {"uri": request.from_.uri.canonical()},
     }
+    asked = [f"{name}: {value}" for name in REFERRING for value in request.headers.get_all(name)]
+    if asked:
+        payload["ref"] = _b64(hashlib.sha256("\n".join(asked).encode("utf-8", "surrogateescape")).digest())
     keys = media_keys(request.body)
     if keys:
         payload["mky"] = keys

@@ -148,7 +148,7 @@ async def test_a_call_without_an_offer_or_with_two_is_refused() -> None:
 
 async def test_options_between_nodes_must_be_signed_too_and_other_methods_are_not_done() -> None:
     async with pair() as it, stranger() as eve:
-        for method, status in (("OPTIONS", 200), ("REGISTER", 405), ("MESSAGE", 405), ("DANCE", 501)):
+        for method, status in (("OPTIONS", 200), ("REGISTER", 405), ("REFER", 405), ("DANCE", 501)):
             request = invite()
             request.method = method
             request.headers.set("CSeq", f"1 {method}")

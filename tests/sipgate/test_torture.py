@@ -24,7 +24,7 @@ ANSWERS: dict[str, int | None] = {
     "dblreq": 401,
     "semiuri": 200,
     "transports": 200,
-    "mpart01": 405,  # MESSAGE is no call
+    "mpart01": 407,
     # 3.1.2 invalid
     "clerr": 400,
     "ncl": 400,

@@ -1,12 +1,18 @@
 """Legs that only remember what their call asked of them, and a media that marks what it has seen."""
 
+from __future__ import annotations
+
 import asyncio
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 from sipgate.calls.cause import Cause
 from sipgate.calls.joint import Side
-from sipgate.calls.leg import Acked, Answered, Failed, HungUp, Junction, Payload, Progress, Reply
+from sipgate.calls.leg import Acked, Answered, Failed, HungUp, Junction, Leg, Payload, Progress, Reply
+from sipgate.calls.sent_on import SentOn
 from sipgate.ports import MediaRefused, Peer, Refusal
+from sipgate.protocol.refer import Refer
+from sipgate.protocol.uri import Uri
 
 PEER = Peer("sip:bob@mesh", "bob", "pinned", "F" * 40, bytes(32), known=True)
 
@@ -19,6 +25,7 @@ class FakeLeg:
         self.invited = asyncio.Event()
         self.finished = asyncio.Event()
         self.answers_reoffer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self.answers_refer = Reply(202, "Accepted")
         self.closed = 0
 
     @property
@@ -27,6 +34,19 @@ class FakeLeg:
 
     def watch(self, junction: Junction) -> None:
         self.junction = junction
+
+    session = b"v=0"
+    local_host = remote_host = "127.0.0.1"
+
+    def sit(self, junction: Junction) -> None:
+        self.junction = junction
+
+    async def refer(self, refer: Refer, by: str) -> Reply:
+        self.log.append(f"refer {refer.refer_to()} by {by}")
+        return self.answers_refer
+
+    async def report(self, status: int, text: str) -> None:
+        self.log.append(f"report {status} {text}")
 
     def present(self, peer: Peer) -> None:
         self.log.append(f"present {peer.display_name}")
@@ -86,6 +106,31 @@ class FakeLeg:
 
     def hangs_up(self) -> None:
         self.junction.post(HungUp(self, Cause(200, "bye")))
+
+
+@dataclass
+class FakeExchange:
+    """What transfers ask of the node; `sends` is what a phone that is sent on becomes."""
+
+    refuses: Refusal | None = None
+    sends: Callable[[FakeLeg, FakeLeg], SentOn] | None = None
+    told: list[str] = field(default_factory=list)
+
+    async def send_on(self, transferor: Leg, phone: Leg, refer: Refer) -> SentOn:  # noqa: ARG002 - the test decides
+        if self.refuses is not None:
+            raise self.refuses
+        assert self.sends is not None
+        assert isinstance(transferor, FakeLeg)
+        assert isinstance(phone, FakeLeg)
+        return self.sends(transferor, phone)
+
+    async def for_mesh(self, transferor: Leg, refer: Refer) -> tuple[Refer, str]:  # noqa: ARG002 - one user
+        if self.refuses is not None:
+            raise self.refuses
+        return replace(refer, target=Uri.parse("sip:carol@mesh")), "sip:alice@mesh"
+
+    def succeeded(self, transferor: Leg, target: str) -> None:  # noqa: ARG002 - one user
+        self.told.append(target)
 
 
 @dataclass

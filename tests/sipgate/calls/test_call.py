@@ -15,7 +15,7 @@ from sipgate.calls.leg import Acked, Cancelled, NotAcked, Payload, Reply
 from sipgate.events import CallEnded, CallRefused, Direction, GatewayEvent
 from sipgate.ports import Peer, Refusal
 
-from .fake_legs import PEER, FakeLeg, FakeMedia
+from .fake_legs import PEER, FakeExchange, FakeLeg, FakeMedia
 
 CANCEL = Cancelled(Cause(487, "gave up"))
 
@@ -27,6 +27,7 @@ class Scene:
     b: list[FakeLeg]
     media: FakeMedia
     events: list[GatewayEvent]
+    exchange: FakeExchange
     found: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def invited(self) -> None:
@@ -62,7 +63,7 @@ async def scene(
     a = FakeLeg(ours, acks=acks)  # type: ignore[arg-type]
     b = [FakeLeg(theirs) for _ in range(branches)]  # type: ignore[arg-type]
     events: list[GatewayEvent] = []
-    media = FakeMedia()
+    media, exchange = FakeMedia(), FakeExchange()
 
     async def look_up(joint: Joint) -> Callee:
         joint.media = media
@@ -77,8 +78,9 @@ async def scene(
         find=lambda joint: made(joint),
         ring_timeout=ring_timeout,
         on_event=events.append,
+        exchange=exchange,
     )
-    it = Scene(call, a, b, media, events)
+    it = Scene(call, a, b, media, events, exchange)
     if find is not None:
         made = find(it)
     async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
