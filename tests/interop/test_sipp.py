@@ -59,3 +59,9 @@ async def test_a_call_that_cannot_be_is_refused_at_once(
 
 async def test_fifty_phones_at_once_are_served(node: Node, tmp_path: Path) -> None:
     assert passed(await sipp("options", Line.of(node), tmp_path, calls=50))
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_a_phone_publishes_subscribes_and_is_told(node: Node, tmp_path: Path, transport: str) -> None:
+    uri = f"sip:{node.account['username']}@mesh"
+    assert passed(await sipp("presence", Line.of(node), tmp_path, uri=uri, transport=transport))
