@@ -112,3 +112,14 @@ def test_a_person_reads_who_they_are_and_whether_they_are_unlisted() -> None:
     assert f"You are     {address}" in welcome(ready)
     assert "only who has the whole address finds you" in welcome(ready)
     assert "whole address" not in welcome({**ready, "unlisted": False})
+
+
+def test_a_missed_call_says_who_it_was_and_how_well_known() -> None:
+    missed = {
+        "call_id": "x",
+        "user": "alice",
+        "peer": "sip:bob@mesh",
+        "display": "bob",
+        "trust": "pinned",
+    }
+    assert "Missed: bob@mesh (same key as before)" in told(("call_missed", missed))
