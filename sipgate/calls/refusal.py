@@ -18,6 +18,7 @@ ALLOW_EVENTS = "presence, message-summary"
 RETRY_AFTER = "2"
 MAX_TAGS = 8
 
+_ACCEPTED = {"PUBLISH": "application/pidf+xml", "NOTIFY": "application/pidf+xml"}
 _NOT_PASSED_ON = (401, 407)
 
 
@@ -64,19 +65,19 @@ def refuse(request: Request, refusal: Refusal, tag: str | None = None) -> Respon
         headers.add("Contact", f"<{uri}>")
     if isinstance(refusal, BadExtension):
         headers.add("Unsupported", ", ".join(refusal.tags))
-    for name, value in _advice(refusal.status):
+    for name, value in _advice(refusal.status, request.method):
         headers.add(name, value)
     return response
 
 
-def _advice(status: int) -> Iterable[tuple[str, str]]:
+def _advice(status: int, method: str) -> Iterable[tuple[str, str]]:
     """Return the headers that tell how to do better (RFC 3261 21.4)."""
     if status in (405, 501):
         yield "Allow", ALLOW
     elif status == 489:
         yield "Allow-Events", ALLOW_EVENTS
     elif status == 415:
-        yield "Accept", "application/sdp"
+        yield "Accept", _ACCEPTED.get(method, "application/sdp")
         yield "Accept-Encoding", "identity"
     elif status in (500, 503):
         yield "Retry-After", RETRY_AFTER

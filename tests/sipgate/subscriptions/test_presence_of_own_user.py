@@ -82,6 +82,15 @@ async def test_what_cannot_be_published_is_refused(body: bytes, uri: str | None,
         assert (await phone.publish(body, uri=uri)).status == status
 
 
+async def test_presence_is_published_as_pidf_only() -> None:
+    async with one_phone() as (_, phone):
+        request = phone.request("PUBLISH", "sip:alice@mesh")
+        request.headers.add("Event", "presence")
+        request.set_body("text/plain", b"I am here")
+        refused = await phone.send(request)
+        assert (refused.status, refused.headers.get("Accept")) == (415, CONTENT_TYPE)
+
+
 async def test_without_the_secret_nothing_is_told_or_taken() -> None:
     async with one_phone() as (_, phone):
         phone.secret = "wrong"
