@@ -72,13 +72,20 @@ class Confirmer:
             delay = min(2 * delay, MAX_REPEAT_SECONDS) if unacknowledged == before else REPEAT_SECONDS
             before = unacknowledged
             for message in unacknowledged:
-                await self._session.send(message)
+                await self._send(message)
+
+    async def _send(self, message: bytes) -> None:
+        """Send a message; a peer that has closed the association may still tell why, by its BYE: the leg waits."""
+        try:
+            await self._session.send(message)
+        except MediaError as gone:
+            logger.debug("A message of the confirmation was not sent: %s", gone.reason)
 
     async def _perform(self, actions: list[Action], group: asyncio.TaskGroup) -> None:
         for action in actions:
             match action:
                 case Send(data):
-                    await self._session.send(data)
+                    await self._send(data)
                 case Sign() | Verify():
                     group.create_task(self._endorse(action, group))
                 case Agreed(agreement):

@@ -34,6 +34,7 @@ class Tap:
 
     def __init__(self) -> None:
         self.wire: list[tuple[str, bytes]] = []
+        self.is_closed = False
         self.drops: Callable[[str, bytes], bool] = lambda _to, _data: False
         self._ends: dict[str, _End] = {}
 
@@ -75,6 +76,7 @@ class Tap:
         return [data for _, data in self.wire if 127 < data[0] < 192]
 
     def close(self) -> None:
+        self.is_closed = True
         for end in self._ends.values():
             end.transport.close()
 

@@ -1,0 +1,1 @@
+"""The attack rig: somebody between two nodes who can do everything but break keys."""
