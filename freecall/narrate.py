@@ -114,6 +114,16 @@ class Narrator:
     def _call_missed(self, f: dict[str, Any]) -> str:
         return f"Missed: {f['peer'].removeprefix('sip:')} ({TRUST_WORDS.get(f['trust'], f['trust'])})"
 
+    def _call_transferred(self, f: dict[str, Any]) -> str:
+        by, whom, to = (f[name].removeprefix("sip:") for name in ("by", "whom", "to"))
+        match f["part"]:
+            case "transferor":
+                return f"You sent {whom} on to {to}"
+            case "transferee":
+                return f"{by} sent you on to {to}"
+            case _:
+                return f"{by} sent {whom} on to you"
+
     def _message_sent(self, f: dict[str, Any]) -> str:
         return f"Message to {f['peer'].removeprefix('sip:')} ({TRUST_WORDS.get(f['trust'], f['trust'])})"
 

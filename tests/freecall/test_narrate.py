@@ -114,6 +114,16 @@ def test_a_person_reads_who_they_are_and_whether_they_are_unlisted() -> None:
     assert "whole address" not in welcome({**ready, "unlisted": False})
 
 
+def test_a_transfer_says_who_sent_whom() -> None:
+    sent = {"call": "x", "into": "", "by": "sip:alice@mesh", "whom": "sip:bob@mesh", "to": "sip:carol@mesh"}
+    for part, words in (
+        ("transferor", "You sent bob@mesh on to carol@mesh"),
+        ("transferee", "alice@mesh sent you on to carol@mesh"),
+        ("target", "alice@mesh sent bob@mesh on to you"),
+    ):
+        assert words in told(("call_transferred", {**sent, "part": part}))
+
+
 def test_a_missed_call_says_who_it_was_and_how_well_known() -> None:
     missed = {
         "call_id": "x",

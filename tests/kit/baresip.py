@@ -137,6 +137,10 @@ class Baresip:
         """Take the call back."""
         await self._control.command("resume")
 
+    async def transfer(self, uri: str) -> None:
+        """Send the other party to somebody else (REFER)."""
+        await self._control.command("transfer", uri)
+
     async def press(self, key: str) -> None:
         """Send one DTMF key as RFC 4733 events."""
         await self._control.command("sndcode", key)
