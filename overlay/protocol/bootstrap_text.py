@@ -127,12 +127,14 @@ def _row(number: int, text: str) -> bytes | None:
     except KeyError:
         return None
     *body, high, low = values if len(values) > 2 else [0, 0, 0]
+    if len(body) > LINE_SYMBOLS:  # before the sum, which takes the square of the length
+        return None
     size, bits = len(body) * 5 // 8, len(body) * 5
     spare = bits - 8 * size
     joined = 0
     for value in body:
         joined = joined << 5 | value
-    if len(body) > LINE_SYMBOLS or joined & (1 << spare) - 1 or spare > 4:
+    if joined & (1 << spare) - 1 or spare > 4:
         return None
     row = (joined >> spare).to_bytes(size, "big")
     return row if _crc(number, row) == high << 5 | low else None
