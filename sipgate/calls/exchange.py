@@ -8,6 +8,7 @@ from typing import Protocol
 
 from sipgate.events import CallTransferred, Direction, Part
 from sipgate.ports import LocalUser, Peer, Refusal
+from sipgate.protocol.message import Request
 from sipgate.protocol.origin import unheld
 from sipgate.protocol.refer import Refer
 from sipgate.protocol.replaces import Replaces
@@ -156,7 +157,7 @@ class CallExchange:
     def _begin(self, old: Standing, inner: DialogLeg, user: LocalUser, meant: Refer) -> SentOn:
         by, target = self.party(old), str(meant.target)
         calling = CallingPhone(inner.local_host, inner.address, unheld(inner.session), meant.max_forwards)
-        referral = Referral(by, meant.replaces, self._take_over_here)
+        referral = Referral(by, meant.replaces, self.take_over_here)
         outgoing = Outgoing(self._node, user, target, calling, referral)
 
         def joined() -> None:
@@ -167,7 +168,7 @@ class CallExchange:
         new = self._calls.connect("out", sent_on, target, outgoing.find, user.uri, None)
         return sent_on
 
-    async def _take_over_here(self, replaces: Replaces, newcomer: Peer, into: str) -> TakenOver | None:
+    async def take_over_here(self, replaces: Replaces, newcomer: Peer, into: str) -> TakenOver | None:
         """Return the phone of a call of this very node, None when the dialog is not ours."""
         if self._node.dialogs.named(replaces.call_id, replaces.to_tag) is None:
             return None
@@ -194,3 +195,11 @@ class CallExchange:
     def _tell(self, old: Standing, into: str, part: Part, whom: str, to: str) -> None:
         by = self.party(old)
         self._node.on_event(CallTransferred(old.call.id, into, part, by, whom, to))
+
+
+def replaces_of(request: Request) -> Replaces | None:
+    """Return which dialog an INVITE takes the place of, if it does; raise `Refusal`, `SipError`."""
+    values = request.headers.get_all("Replaces")
+    if len(values) > 1:
+        raise Refusal(400, "A call can take the place of one other only")
+    return Replaces.parse(values[0]) if values else None

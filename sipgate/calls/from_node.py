@@ -8,7 +8,6 @@ from functools import partial
 from sipgate.identity import ReplayMemory, sender_of
 from sipgate.ports import IncomingCaller, Refusal
 from sipgate.protocol.message import Request, reply
-from sipgate.protocol.replaces import Replaces
 from sipgate.protocol.uri import Uri
 from sipgate.server_transaction import ServerTransaction
 from sipgate.target import mesh_uri
@@ -17,6 +16,7 @@ from .call import Call
 from .caller_leg import SipCallerLeg
 from .content import Content, content_of
 from .display import plain_name
+from .exchange import replaces_of
 from .incoming import Incoming, Replaced, called_party
 from .mesh_leg import line_to_caller
 from .node import Node
@@ -54,13 +54,11 @@ class FromNode:
 
     async def _replaced(self, request: Request, local: str) -> Replaced | None:
         """Return the call of this very user that the new one takes the place of, if it does; raise `Refusal`."""
-        values = request.headers.get_all("Replaces")
-        if not values:
+        replaces = replaces_of(request)
+        if replaces is None:
             return None
-        if len(values) > 1:
-            raise Refusal(400, "A call can take the place of one other only")
         exchange = self.switchboard.exchange
-        standing = await exchange.named(Replaces.parse(values[0]))
+        standing = await exchange.named(replaces)
         if self.switchboard.users.get(standing.call.id) != local:
             raise Refusal(481, "The call that was to be taken over is over")
         return Replaced(standing.beyond, partial(exchange.take_over, standing))

@@ -20,9 +20,10 @@ from sipgate.ways import ways_to
 from .call import Call
 from .caller_leg import SipCallerLeg
 from .content import content_of
+from .exchange import replaces_of
 from .line import PhoneLine
 from .node import Node
-from .outgoing import CallingPhone, Outgoing
+from .outgoing import CallingPhone, Outgoing, Referral
 from .refusal import refuse
 from .switchboard import Switchboard, hops_left
 
@@ -61,13 +62,28 @@ class FromPhone:
         offer = content_of(request).sdp
         if not offer:
             raise Refusal(488, NO_OFFER)
+        referral = await self._replacing(request, user)
         self.switchboard.check_room(user.uri, None)
         await transaction.respond(reply(request, 100))
         local_host = our_address_on(flow)
         leg = self._leg(transaction, user, local_host)
         phone = CallingPhone(local_host, (flow.remote[0], flow.remote[1]), offer, max_forwards)
-        outgoing = Outgoing(self.node, user, target, phone)
+        outgoing = Outgoing(self.node, user, target, phone, referral)
         return self.switchboard.connect("out", leg, target, outgoing.find, user.uri, None)
+
+    async def _replacing(self, request: Request, user: LocalUser) -> Referral | None:
+        """Return what a phone that takes over a call of its user's other phone asks for; raise `Refusal`.
+
+        Only from a call within the node: the keys of a call over the mesh do not move.
+        """
+        replaces = replaces_of(request)
+        if replaces is None:
+            return None
+        exchange = self.switchboard.exchange
+        standing = await exchange.named(replaces)
+        if exchange.party(standing) != user.uri or standing.beyond.side != "phone":
+            raise Refusal(481, "This call cannot be taken over from here")
+        return Referral(user.uri, replaces, exchange.take_over_here)
 
     def _leg(self, transaction: ServerTransaction, user: LocalUser, local_host: str) -> SipCallerLeg:
         request, flow = transaction.request, transaction.flow

@@ -58,7 +58,8 @@ async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Thr
             for other in nodes:
                 if one is not other:
                     await resolves(one, other)
-        yield Three(*nodes, tones, loopback)
+        alice, bob, carol = nodes
+        yield Three(alice, bob, carol, tones, loopback)
 
 
 @pytest.fixture

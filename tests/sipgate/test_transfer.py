@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import pytest
 
@@ -441,6 +441,32 @@ async def test_three_phones_of_one_node_are_joined_in_place() -> None:
         assert {each.part for each in transferred(node)} == {"transferee", "target"}
         await carols.call.hang_up()
         await far.call.ended()
+        for task in it.tasks:
+            task.cancel()
+
+
+async def test_a_phone_fetches_a_call_of_its_users_other_phone() -> None:
+    async with (
+        nodes("alice", users={"alice": [user("alice"), user("bob")]}) as (node,),
+        SipPhone("alice", node.phones) as alice,
+        SipPhone("bob", node.phones) as bob,
+        SipPhone("alice", node.phones) as kitchen,
+        asyncio.TaskGroup() as group,
+    ):
+        for phone in (alice, bob):
+            await phone.register()
+        it = Three(node, node, node, alice, bob, kitchen, group)
+        near, far = await it.talking()
+        named = replaces(near.call)
+        text = unquote(named.partition("Replaces=")[2][:-1])
+        fetched = await kitchen.call("sip:bob@mesh", CAROLS, Replaces=text)
+        assert (await fetched.final()).status == 200
+        assert b"20004" in (await far.offer()).body
+        await near.call.ended()
+        refused = await kitchen.call("sip:bob@mesh", CAROLS, Replaces=text)
+        assert (await refused.final()).status == 481
+        await far.call.hang_up()
+        await fetched.ended()
         for task in it.tasks:
             task.cancel()
 
