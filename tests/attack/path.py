@@ -82,9 +82,9 @@ class OnThePath(Attack):
         """Carry the INVITE's description."""
         return sdp
 
-    def ringing(self, fragment: bytes) -> bytes:
+    def ringing(self, sdp: bytes) -> bytes:
         """Carry the callee's transport in the 180."""
-        return fragment
+        return sdp
 
     def answer(self, sdp: bytes) -> bytes:
         """Carry the description of the 200."""
