@@ -8,7 +8,7 @@ from .endpoint import V4_BYTES, V6_BYTES, Endpoint
 from .errors import WireError
 from .nodeid import ID_BYTES, NodeId
 
-REMEMBERED = 16_384
+REMEMBERED = 4_096
 
 
 @dataclass(frozen=True)
