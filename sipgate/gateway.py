@@ -251,14 +251,15 @@ class Gateway:
 
     async def _dispatch(self, transaction: ServerTransaction) -> None:
         request = transaction.request
-        check_extensions(request)
+        from_node = transaction.flow.transport == "tls"
+        check_extensions(request, from_phone=not from_node)
         if request.to.tag is not None:
             leg = self._node.dialogs.find(request)
             if leg is None:
                 raise Refusal(481, "No such call")
             await leg.receive(transaction)
         else:
-            answers = self._from_node if transaction.flow.transport == "tls" else self._from_phone
+            answers = self._from_node if from_node else self._from_phone
             if request.method not in answers:
                 raise not_done(request.method)
             await answers[request.method](transaction)

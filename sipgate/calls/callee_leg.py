@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sipgate.ports import Refusal
 from sipgate.protocol.dialog import Dialog
 from sipgate.protocol.errors import SipError
 from sipgate.protocol.message import Request, Response
+from sipgate.protocol.reliable_provisional import ReliableReceiver, requires
 from sipgate.ways import Way
 
 from .cause import CANCELLED, ELSEWHERE, Cause
@@ -21,6 +22,7 @@ from .refusal import refusal_of
 from .sending import Sending
 
 SILENT_PROGRESS = (100, 199)
+MAX_EARLY = 8
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,15 @@ class Invitation:
     headers: tuple[tuple[str, str], ...] = ()
 
 
+@dataclass
+class EarlyDialog:
+    """A dialog with a phone that wants its 18x confirmed; `sdp` is what it has answered in them."""
+
+    dialog: Dialog
+    received: ReliableReceiver = field(default_factory=ReliableReceiver)
+    sdp: bytes = b""
+
+
 class SipCalleeLeg(DialogLeg):
     """We are the UAC."""
 
@@ -46,6 +57,7 @@ class SipCalleeLeg(DialogLeg):
         self._way: Way | None = None
         self._ack: Request | None = None
         self._cancelled = False
+        self._early: dict[str, EarlyDialog] = {}
 
     async def invite(self, offer: bytes, junction: Junction) -> None:
         """Invite, and follow what comes of it."""
@@ -88,10 +100,37 @@ class SipCalleeLeg(DialogLeg):
         if response.status in SILENT_PROGRESS:
             return
         try:
+            if self.side == "phone" and requires(response) and not self._confirm_early(response):
+                return
             content = content_of(response)
         except (SipError, Refusal):
             return  # the 18x says that it rings, but nothing else that we can use
         junction.post(Progress(self, response.status, content.sdp or None, content.fragment or None))
+
+    def _confirm_early(self, response: Response) -> bool:
+        """Send PRACK for a response that is new; tell whether it is. Raise `SipError`."""
+        assert self._invite is not None
+        assert self._sending is not None
+        tag = response.to.tag or ""
+        if tag not in self._early:
+            if len(self._early) >= MAX_EARLY:
+                return False
+            self._early[tag] = EarlyDialog(Dialog.as_uac(self._invite, response))
+        early = self._early[tag]
+        rack = early.received.take(response)
+        if rack is None:
+            return False
+        early.sdp = content_of(response).sdp or early.sdp
+        prack = early.dialog.make_request("PRACK")
+        prack.headers.add("RAck", str(rack))
+        self.line.seal(prack)
+        self.line.sender.request(prack, self._sending.way)
+        return True
+
+    def _check_order(self, request: Request) -> None:
+        if self.dialog is None and (request.from_.tag or "") in self._early:
+            raise Refusal(491, "The call is not answered yet")
+        super()._check_order(request)
 
     async def _success(self, response: Response, way: Way, junction: Junction) -> None:
         """Take the first 2xx; confirm it again when it is repeated; hang up on those of further branches."""
@@ -99,9 +138,14 @@ class SipCalleeLeg(DialogLeg):
         if self.dialog is None:
             self.line.learn(way)
             self._way = way
+            sdp = b""
             try:
-                self.dialog = Dialog.as_uac(self._invite, response)
-                sdp = content_of(response).sdp
+                early = self._early.get(response.to.tag or "")
+                if early is not None:
+                    sdp = early.sdp
+                    early.dialog.confirm(response)
+                self.dialog = early.dialog if early is not None else Dialog.as_uac(self._invite, response)
+                sdp = content_of(response).sdp or sdp
             except (SipError, Refusal):
                 sdp = b""
             self.session = sdp

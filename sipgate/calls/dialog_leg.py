@@ -25,7 +25,7 @@ from .joint import Side
 from .leg import HungUp, Junction, LegEvent, Payload, Reply
 from .line import Line, address_of
 from .referring import Referring
-from .refusal import ALLOW, SUPPORTED, not_done, options, refuse
+from .refusal import ALLOW, not_done, options, refuse, supported
 from .sending import Sending
 
 logger = logging.getLogger(__name__)
@@ -142,7 +142,7 @@ class DialogLeg:
         """Say where and who we are."""
         message.headers.add("Contact", self.line.contact)
         message.headers.add("Allow", ALLOW)
-        message.headers.add("Supported", SUPPORTED)
+        message.headers.add("Supported", supported(by_phones=self.side == "phone"))
         if self._presented is not None:
             message.headers.add("P-Asserted-Identity", self._presented)
 

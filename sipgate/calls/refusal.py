@@ -10,10 +10,10 @@ from sipgate.protocol.reasons import REASONS
 
 from .cause import MAX_PHRASE, MAX_TEXT, PHRASES, Cause, escape, parse_reason, phrase, plain
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, SUBSCRIBE, NOTIFY, MESSAGE, REFER"
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, SUBSCRIBE, NOTIFY, MESSAGE, REFER, PRACK"
 SUPPORTED = "replaces, norefersub"
-DONE = frozenset(SUPPORTED.split(", "))
-KNOWN_METHODS = frozenset(("REGISTER", "PRACK", "PUBLISH", *ALLOW.split(", ")))
+SUPPORTED_BY_PHONES = f"{SUPPORTED}, 100rel"  # what we do on the phone side only
+KNOWN_METHODS = frozenset(("REGISTER", "PUBLISH", *ALLOW.split(", ")))
 ALLOW_EVENTS = "presence, message-summary"
 RETRY_AFTER = "2"
 MAX_TAGS = 8
@@ -30,9 +30,15 @@ class BadExtension(Refusal):
         self.tags = tags
 
 
-def check_extensions(request: Request) -> None:
+def supported(*, by_phones: bool) -> str:
+    """Return our option tags towards phones, or towards nodes."""
+    return SUPPORTED_BY_PHONES if by_phones else SUPPORTED
+
+
+def check_extensions(request: Request, *, from_phone: bool) -> None:
     """Raise `BadExtension` when the request requires what we do not have."""
-    required = [tag for tag in request.headers.get_all("Require") if tag.lower() not in DONE]
+    done = supported(by_phones=from_phone).split(", ")
+    required = [tag for tag in request.headers.get_all("Require") if tag.lower() not in done]
     tags = [*required, *request.headers.get_all("Proxy-Require")]
     if tags:
         raise BadExtension(tags[:MAX_TAGS])

@@ -47,6 +47,13 @@ class PhoneCall:
                         return each
                 await self.news.wait()
 
+    async def repeated(self, status: int) -> Response:
+        """Wait for the second response with this status."""
+        async with asyncio.timeout(PATIENCE), self.news:
+            while len(found := [each for each in self.responses if each.status == status]) < 2:
+                await self.news.wait()
+            return found[1]
+
     async def final(self) -> Response:
         """Wait for the final response."""
         async with asyncio.timeout(PATIENCE), self.news:
