@@ -7,6 +7,7 @@ from .dht import MeshProtocol
 from .jobs import Jobs
 from .lookups import LookupRunner
 from .peers import RememberedPeers
+from .protocol.contact import Contact
 from .protocol.endpoint import Endpoint
 from .protocol.pace import Pace
 from .publisher import Publisher
@@ -63,7 +64,7 @@ class Upkeep:
             await self._pause(seconds)
             await self._lookups.nodes(self._protocol.key.node_id)
         for target in self._router.places(self._protocol.dice):
-            await self._lookups.nodes(target)
+            await self._lookups.look_around(target)
             await self._pause(EXPLORE_PAUSE_SECONDS)
 
     async def _pause(self, seconds: float) -> None:
@@ -87,7 +88,7 @@ class Upkeep:
             self.remember()
             await self._lookups.nodes(self._protocol.key.node_id)
             for target in self._router.places(self._protocol.dice, most=1):
-                await self._lookups.nodes(target)
+                await self._lookups.look_around(target)
 
     async def _try_former(self) -> None:
         """Try a few of those met before who are not in the table: after a split, the halves find each other again.
@@ -102,18 +103,20 @@ class Upkeep:
                 await self._lookups.nodes(self._protocol.key.node_id)
 
     async def _try(self, most: int) -> bool:
-        """Ping some former contacts; return whether any of them came into the table."""
+        """Ping some former contacts; return whether any of them is there again, and in the table."""
         present = {contact.endpoint for contact in self._router}
         former = [endpoint for endpoint in self._peers.load() if endpoint not in present]
-        before = len(self._router)
+        back: list[Contact] = []
 
         async def ping(endpoint: Endpoint) -> None:
-            await self._protocol.ping(endpoint)
+            contact = await self._protocol.ping(endpoint)
+            if contact is not None and contact.id in self._router:
+                back.append(contact)
 
         async with asyncio.TaskGroup() as group:
             for endpoint in self._protocol.dice.sample(former, min(most, len(former))):
                 group.create_task(ping(endpoint))
-        return len(self._router) > before
+        return bool(back)
 
     async def _republish(self) -> None:
         """Renew what this node publishes, the oftener the more nodes leave."""

@@ -45,9 +45,7 @@ def draw(report: Report, path: Path) -> None:
         if end > begin:
             room = MARGIN * (end - begin)
             below.set_xlim((begin - room) / seconds, (end + room) / seconds)
-        is_svg = (
-            path.suffix == ".svg"
-        )  # where the dots are a picture within: coarser, and a third of the size
+        is_svg = path.suffix == ".svg"  # where the dots are a picture within, which may be coarser
         figure.savefig(path, dpi=72 if is_svg else 96, metadata={"Date": None} if is_svg else None)
 
 
