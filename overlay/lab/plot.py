@@ -82,7 +82,7 @@ def _windows(series: Series, seconds: float) -> dict[float, list[tuple[float, bo
     if not times:
         return {}
     width = max((max(times) - min(times)) / WINDOWS, 1.0)
-    numbers = [int((when - min(times)) / width) for when in times]
+    numbers = [min(int((when - min(times)) / width), WINDOWS - 1) for when in times]
     stretches: dict[int, list[tuple[float, bool]]] = {number: [] for number in range(max(numbers) + 1)}
     for number, (_, ms, found) in zip(numbers, series.resolves, strict=True):
         stretches[number].append((ms, found))
