@@ -74,6 +74,8 @@ class ManInTheMiddle(Attack):
     """Own DTLS on both legs. Each attack says what he does there, by `near_leg` and `far_leg` or `both_legs`."""
 
     rig: Rig
+    near: CallMedia
+    far: CallMedia
     thrown_out: BaseExceptionGroup[MediaError] | None = None
 
     async def play(self, rig: Rig) -> None:
@@ -84,9 +86,8 @@ class ManInTheMiddle(Attack):
         }
         near, far = self.media("callee", legs["near"]), self.media("caller", legs["far"])
         for media in (near, far):
-            self.prepare(media)
-            rig.ending.push_async_callback(media.aclose)
-            rig.start(media.run())
+            rig.run(media)
+        self.near, self.far = near, far
         await self.signal(near, far)
         rig.start(self.confirm(legs["near"], legs["far"]))
 
@@ -110,8 +111,8 @@ class ManInTheMiddle(Attack):
         victim: Name = "caller" if role == "callee" else "callee"
         return self.parties(victim)
 
-    def prepare(self, media: CallMedia) -> None:
-        """Change something in one of his ends before it is used."""
+    def opened(self, media: CallMedia) -> None:
+        """Change something in one of his ends, whose sockets are open."""
 
     async def signal(self, near: CallMedia, far: CallMedia) -> None:
         """Carry INVITE and 180, both with his own certificates and addresses in them."""
@@ -119,6 +120,8 @@ class ManInTheMiddle(Attack):
         to_caller, to_callee = await rig.tap(), await rig.tap()
         offer = await rig.caller.media.offer_from_phone(rig.caller.phone.sdp())
         onward = await far.offer_from_phone(await near.offer_from_mesh(to_caller.rewrite("caller", offer)))
+        self.opened(near)
+        self.opened(far)
         await rig.callee.media.offer_from_mesh(self.invite(to_callee.rewrite("caller", onward), offer))
         mine, theirs = near.transport_fragment(), rig.callee.media.transport_fragment()
         assert mine is not None
@@ -126,6 +129,8 @@ class ManInTheMiddle(Attack):
         ringing = self.ringing(to_caller.rewrite("callee", mine), theirs)
         with rig.refusal("caller"):
             await rig.caller.media.transport_from_mesh(ringing)
+        if rig.refused["caller"]:
+            return
         await far.transport_from_mesh(to_callee.rewrite("callee", theirs))
 
     def invite(self, own: bytes, _victims: bytes) -> bytes:

@@ -59,9 +59,13 @@ def other_fingerprint(sdp: bytes) -> bytes:
 class OnThePath(Attack):
     """Carries everything; each attack overrides one way of carrying."""
 
+    rig: Rig
+    tap: Tap
+
     async def play(self, rig: Rig) -> None:
         """Carry INVITE, 180 and 200 through the tap."""
-        tap = await rig.tap()
+        self.rig, self.tap = rig, await rig.tap()
+        tap = self.tap
         tap.drops = lambda to, data: not self.carries(tap, to, data)
         offer = await rig.caller.media.offer_from_phone(rig.caller.phone.sdp())
         invite = self.invite(tap.rewrite("caller", offer))
@@ -76,7 +80,7 @@ class OnThePath(Attack):
         answer = await rig.callee.media.answer_from_phone(rig.callee.phone.sdp())
         with rig.refusal("caller"):
             await rig.caller.media.answer_from_mesh(self.answer(tap.rewrite("callee", answer)))
-        await self.then(rig, tap)
+        await self.then()
 
     def invite(self, sdp: bytes) -> bytes:
         """Carry the INVITE's description."""
@@ -94,7 +98,7 @@ class OnThePath(Attack):
         """Tell whether a datagram is to arrive as it is."""
         return True
 
-    async def then(self, rig: Rig, tap: Tap) -> None:
+    async def then(self) -> None:
         """Do something to the call that has been answered."""
 
 

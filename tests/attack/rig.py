@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from media.call_media import CallMedia
 from media.confirm import WRONG_SIGNATURE
 from media.errors import MediaRefused
 from media.events import MediaFailed, Secured
@@ -128,6 +129,7 @@ class Rig:
         self.taps: list[Tap] = []
         self.refused: dict[Name, list[str]] = {"caller": [], "callee": []}
         self.spoken: dict[Name, int] = {"caller": 0, "callee": 0}
+        self.heard: dict[Name, set[bytes]] = {"caller": set(), "callee": set()}
         self.ending = contextlib.AsyncExitStack()
         self.group: asyncio.TaskGroup | None = None
 
@@ -168,6 +170,12 @@ class Rig:
         assert self.group is not None
         task = self.group.create_task(job)
         self.ending.callback(task.cancel)
+
+    def run(self, media: CallMedia) -> None:
+        """Run media of the attacker's, and close it when the call is over."""
+        assert self.group is not None
+        self.group.create_task(media.run())
+        self.ending.push_async_callback(media.aclose)
 
     @contextlib.contextmanager
     def refusal(self, name: Name) -> Iterator[None]:
@@ -215,10 +223,10 @@ class Rig:
         """Wait until each phone has heard that many packets more, every one as it was spoken."""
         for name, side in self.sides.items():
             async with asyncio.timeout(5):
-                while not side.phone.heard.empty():
-                    side.phone.heard.get_nowait()
-                for _ in range(packets):
+                for _ in range(side.phone.heard.qsize() + packets):
                     packet = await side.phone.heard.get()
+                    assert packet[:12] not in self.heard[name], f"the {name} hears something twice"
+                    self.heard[name].add(packet[:12])
                     assert packet[12:] == SPOKEN[OTHER[name]], f"the {name} hears something else"
 
     def verdict(self) -> Verdict:
