@@ -39,7 +39,10 @@ class Jobs:
                 waiting, self._waiting = self._waiting, []
                 for job in waiting:
                     self.start(job)
-                await self._stopping.wait()
+                try:
+                    await self._stopping.wait()
+                finally:
+                    self._stopping.set()  # when cancelled, too: a job that is still ending may want to begin one
                 for task in self._tasks:
                     task.cancel()
         finally:

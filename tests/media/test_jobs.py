@@ -43,6 +43,27 @@ async def test_a_failing_job_ends_all_and_is_raised() -> None:
     assert failed.group_contains(ZeroDivisionError)
 
 
+async def test_a_job_that_ends_because_its_owner_was_cancelled_begins_no_other() -> None:
+    jobs, begun, others = Jobs(), asyncio.Event(), []
+
+    async def other() -> None:
+        others.append(1)
+
+    async def job() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            jobs.start(other)
+
+    jobs.start(job)
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(jobs.run())
+        await begun.wait()
+        running.cancel()
+    assert not others
+
+
 def test_importing_the_package_and_its_values_loads_nothing_heavy() -> None:
     code = (
         "import sys, media, media.ports, media.events, media.errors, media.parties;"
