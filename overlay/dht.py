@@ -247,6 +247,16 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
             self._take_in(contact)
         return contact
 
+    async def is_there(self, contact: Contact) -> bool:
+        """Ask whether a contact still answers; who has proved its id lately need not prove it again."""
+        if not self._is_proven(contact):
+            return await self.ping(contact.endpoint) == contact
+        ping = Ping(self.key.node_id, self.is_client_to(contact.endpoint), prove=False)
+        answer = await self.request(contact.endpoint, ping, Pong)
+        if answer is not None:
+            self._seen(contact)
+        return answer is not None
+
     async def _ask(self, contact: Contact, request: AnyRequest, *expects: type) -> Answer | None:
         """Send a request; the answer counts only from a node that has proved the id it goes by."""
         if self._is_proven(contact):
@@ -291,21 +301,11 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
         if oldest is None:
             return False
         for _ in range(STRIKES):
-            if await self._is_there(oldest):
+            if await self.is_there(oldest):
                 return True
         if self.router.find(oldest.id) == oldest:
             self.drop(oldest)
         return False
-
-    async def _is_there(self, contact: Contact) -> bool:
-        """Ask whether a contact still answers; who has proved its id lately need not prove it again."""
-        if not self._is_proven(contact):
-            return await self.ping(contact.endpoint) == contact
-        ping = Ping(self.key.node_id, self.is_client_to(contact.endpoint), prove=False)
-        answer = await self.request(contact.endpoint, ping, Pong)
-        if answer is not None:
-            self._seen(contact)
-        return answer is not None
 
     def drop(self, contact: Contact) -> None:
         """Take a contact out of the table."""

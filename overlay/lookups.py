@@ -8,11 +8,11 @@ from .dht import MeshProtocol
 from .protocol.contact import Contact
 from .protocol.disjoint import WIDE, DisjointLookup
 from .protocol.errors import WireError
-from .protocol.lookup import Lookup
+from .protocol.lookup import SURE_TOP, Lookup
 from .protocol.nodeid import NodeId
 from .protocol.record import Kind, Record, check_blob, key_hint, parse_record
 from .protocol.region import radius
-from .protocol.wire import Nodes, Values
+from .protocol.wire import Values
 
 LOOKUP_SECONDS = 5.0
 STRAGGLER_SECONDS = 1.0
@@ -20,7 +20,8 @@ MAX_ASKED_TO_CHECK = 12
 MAX_PAGES = 20
 MAX_VALUES_PER_HOLDER = 20
 
-Ask = Callable[[Contact], Awaitable[Nodes | Values | None]]
+Ask = Callable[[Contact], Awaitable[Sequence[Contact] | None]]
+"""Asks a contact; returns the contacts that it names, or None when it does not answer."""
 Slot = tuple[int, bytes]
 
 
@@ -99,17 +100,25 @@ class LookupRunner:
         return DisjointLookup(target, seeds, k=self._k, radius=self.radius(), wide=wide, own_id=own_id)
 
     async def nodes(
-        self, target: NodeId, on_near: Callable[[Contact], None] = lambda _contact: None
+        self,
+        target: NodeId,
+        on_near: Callable[[Contact], None] = lambda _contact: None,
+        *,
+        in_a_hurry: bool = False,
     ) -> tuple[list[Contact], int]:
         """Return the closest nodes that answer, and how many were asked; takes 5 s at most.
 
+        Those farther out, when the closest have told whom there is, are only asked whether they are there: nearly all,
+        unless the caller is ``in_a_hurry``, and all are asked at once.
         ``on_near`` hears of each of them that is sure to be one, as soon as it is; of some of them more than once.
         """
-        lookup = self.lookup(target, wide=self._k)
+        lookup = self.lookup(target, wide=self._k if in_a_hurry else WIDE)
         walk = _Walk(self._protocol, lookup)
 
-        async def ask(contact: Contact) -> Nodes | None:
-            return await self._protocol.find_node(contact, target)
+        async def ask(contact: Contact) -> Sequence[Contact] | None:
+            if lookup.can_tell_nothing_new(contact.id):
+                return () if await self._protocol.is_there(contact) else None
+            return await self._named(contact, target)
 
         def tell_and_go_on() -> bool:
             for contact in lookup.settled():
@@ -118,6 +127,20 @@ class LookupRunner:
 
         await walk.run(ask, LOOKUP_SECONDS, enough=tell_and_go_on)
         return walk.lookup.result(), walk.lookup.asked
+
+    async def look_around(self, target: NodeId) -> None:
+        """Get to know the three closest to ``target``, and those on the way: what fills a bucket."""
+        seeds = self._protocol.router.nearest(target, self._k)
+        lookup = DisjointLookup(target, seeds, k=SURE_TOP, own_id=self._protocol.key.node_id)
+
+        async def ask(contact: Contact) -> Sequence[Contact] | None:
+            return await self._named(contact, target)
+
+        await _Walk(self._protocol, lookup).run(ask, LOOKUP_SECONDS)
+
+    async def _named(self, contact: Contact, target: NodeId) -> Sequence[Contact] | None:
+        answer = await self._protocol.find_node(contact, target)
+        return answer.contacts if answer is not None else None
 
     async def is_held(self, target: NodeId, kind: Kind, public_key: bytes, guides: Sequence[Contact]) -> bool:
         """Tell whether a record is found by one narrow path that starts from ``guides``; asks 12 nodes at most."""
@@ -132,11 +155,11 @@ class LookupRunner:
         )
         walk = _Walk(self._protocol, path)
 
-        async def ask(contact: Contact) -> Nodes | Values | None:
+        async def ask(contact: Contact) -> Sequence[Contact] | None:
             answer = await self._protocol.find_value(contact, target, prefer=key_hint(public_key))
             if isinstance(answer, Values):
                 found.take(target, kind, answer.values)
-            return answer
+            return answer.contacts if answer is not None else None
 
         await walk.run(ask, LOOKUP_SECONDS, lambda: (kind, public_key) in found.records)
         return (kind, public_key) in found.records
@@ -156,7 +179,7 @@ class LookupRunner:
             found.holders = 1
             walk.settle(quorum.settle_seconds)
 
-        async def ask(contact: Contact) -> Nodes | Values | None:
+        async def ask(contact: Contact) -> Sequence[Contact] | None:
             answer = await self._protocol.find_value(contact, target, prefer=prefer)
             if isinstance(answer, Values) and found.take(target, kind, answer.values):
                 found.holders += 1
@@ -164,7 +187,7 @@ class LookupRunner:
                     walk.settle(quorum.settle_seconds)
                 if not enough():
                     await self._pages(contact, target, kind, answer, found)
-            return answer
+            return answer.contacts if answer is not None else None
 
         def enough() -> bool:
             if public_key and (kind, public_key) in found.records:
@@ -269,13 +292,13 @@ class _Walk:
             self._protocol.round_trips.soft_timeout(contact.address), self._stall, contact.id
         )
         try:
-            answer = await ask(contact)
+            named = await ask(contact)
         finally:
             soft.cancel()
-        if answer is None:
+        if named is None:
             self.lookup.failed(contact.id)
         else:
-            self.lookup.responded(contact.id, answer.contacts)
+            self.lookup.responded(contact.id, named)
         self._changed.set()
 
     def _stall(self, peer: NodeId) -> None:

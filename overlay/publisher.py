@@ -214,7 +214,7 @@ class Publisher:
 
         try:
             async with asyncio.TaskGroup() as group:
-                nodes, _ = await self._lookups.nodes(target, begin)
+                nodes, _ = await self._lookups.nodes(target, begin, in_a_hurry=not publication.copies)
                 for contact in nodes:
                     begin(contact)
                 spread.want(len(nodes) // 2 + 1)

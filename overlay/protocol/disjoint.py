@@ -112,6 +112,11 @@ class DisjointLookup:
             if peer.state is PeerState.QUERIED and (sure or peer.distance < self._radius)
         ]
 
+    def can_tell_nothing_new(self, node_id: NodeId) -> bool:
+        """Tell whether a peer will name nobody closer: the way is sure, and six others lie before it."""
+        closest = islice(self.candidates(), WIDE)
+        return is_sure(self.candidates()) and all(peer.contact.id != node_id for peer in closest)
+
     def stalling(self) -> list[Contact]:
         """Return the peers that took too long and have not answered since."""
         return [contact for path in self._paths for contact in path.stalling()]
