@@ -18,6 +18,7 @@ class Limits:
     replay_memory: int = 4096
     ring_timeout: float = 180.0
     bye_timeout: float = 5.0
+    session_interval: int = 180
     messages: int = 64
     messages_per_peer: int = 8
     subscriptions_per_user: int = 200

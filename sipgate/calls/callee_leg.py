@@ -65,18 +65,32 @@ class SipCalleeLeg(DialogLeg):
         if self._cancelled:
             junction.post(Failed(self, Refusal(487, CANCELLED.text)))
             return
-        self._invite = self._first_request(offer)
-        self._sending = Sending(self.line.sender, self._invite, self.line.ways())
+        if await self._try(self._request(offer, 1), junction):
+            await self._try(self._request(offer, 2), junction)
+
+    async def _try(self, invite: Request, junction: Junction) -> bool:
+        """Send an INVITE and follow it; tell whether it is to be sent again, with a longer session interval."""
+        self._invite = invite
+        self._sending = Sending(self.line.sender, invite, self.line.ways())
         async with aclosing(self._sending.responses()) as responses:
             async for response in responses:
                 if response.status < 200:
                     self._progress(response, junction)
                 elif response.status < 300:
                     await self._success(response, self._sending.way, junction)
+                elif response.status == 422 and invite.cseq.number == 1 and self._may_ask_again(response):
+                    return True
                 else:
                     self._fail(response, junction, is_made_up=self._sending.is_made_up)
+        return False
 
-    def _first_request(self, offer: bytes) -> Request:
+    def _may_ask_again(self, response: Response) -> bool:
+        try:
+            return not self._cancelled and self._keep_alive.raise_to(response)
+        except SipError:
+            return False
+
+    def _request(self, offer: bytes, number: int) -> Request:
         invitation = self._invitation
         request = Request("INVITE", invitation.request_uri)
         for name, value in (
@@ -84,11 +98,12 @@ class SipCalleeLeg(DialogLeg):
             ("From", f"{invitation.from_};tag={self.tag}"),
             ("To", invitation.to),
             ("Call-ID", invitation.call_id),
-            ("CSeq", "1 INVITE"),
+            ("CSeq", f"{number} INVITE"),
             *invitation.headers,
         ):
             request.headers.add(name, value)
         self._introduce(request)
+        self._keep_alive.ask(request)
         request.set_body(*self._body(self._origin.follow(offer)))
         self.line.seal(request)
         return request
@@ -149,6 +164,8 @@ class SipCalleeLeg(DialogLeg):
             except (SipError, Refusal):
                 sdp = b""
             self.session = sdp
+            self._allowed = frozenset(response.headers.get_all("Allow"))
+            self._keep_alive.agreed(response)
             junction.post(Answered(self, sdp))
         elif response.to.tag == self.dialog.remote_tag:
             if self._ack is not None:
@@ -180,6 +197,7 @@ class SipCalleeLeg(DialogLeg):
             self._ack.set_body(FRAGMENT, fragment)
         self.line.seal(self._ack)
         await self.line.sender.send_ack(self._ack, self._way)
+        self._watch_phone()
 
     async def cancel(self, cause: Cause) -> None:
         """CANCEL, as soon as there is something to cancel."""

@@ -35,6 +35,7 @@ class SipCallerLeg(DialogLeg):
         self.dialog = Dialog.as_uas(transaction.request, tag)
         self._transaction = transaction
         self._is_answered = False
+        self._allowed = frozenset(transaction.request.headers.get_all("Allow"))
         self._said = b""  # our SDP in 18x
         self._reliable = Reliable(transaction.request, transaction.respond)
         self._answers["PRACK"] = self._answer_prack
@@ -92,9 +93,11 @@ class SipCallerLeg(DialogLeg):
 
     async def _accept(self, sdp: bytes, junction: Junction) -> None:
         response = self._to_invite(200)
+        self._keep_alive.accept(self._transaction.request, response)
         response.set_body(SDP, self._origin.follow(sdp))
         await self._transaction.respond(response)
         junction.spawn(self._watch_for_ack(junction))
+        self._watch_phone()
 
     async def _accept_when_confirmed(self, sdp: bytes, junction: Junction) -> None:
         """A 2xx must not overtake the answer in an 18x (RFC 3262 3)."""

@@ -13,6 +13,7 @@ from sipgate.protocol.errors import SipError
 from sipgate.protocol.message import Message, Request, Response, reply
 from sipgate.protocol.origin import Origin
 from sipgate.protocol.refer import Refer
+from sipgate.protocol.session_timer import Agreement
 from sipgate.server_transaction import ServerTransaction, Unacknowledged
 from sipgate.transport import Address
 from sipgate.ways import Way
@@ -22,6 +23,7 @@ from .content import SDP, content_of
 from .dialogs import Dialogs
 from .display import name_addr
 from .joint import Side
+from .keep_alive import KeepAlive, Outcome
 from .leg import HungUp, Junction, LegEvent, Payload, Reply
 from .line import Line, address_of
 from .referring import Referring
@@ -33,6 +35,7 @@ logger = logging.getLogger(__name__)
 BYE_PATIENCE = 5.0  # seconds: a party that is gone must not hold the call's end up
 PASSED_ON = ("Content-Type", "Content-Disposition", "Info-Package")
 FAULT = Cause(500, "This node has a fault")
+GONE = Cause(408, "The phone no longer answers")
 LOST = Cause(408, "The other side did not confirm a change of the call")
 
 
@@ -52,6 +55,9 @@ class DialogLeg:
         self._origin = Origin()
         self.session = b""
         self.times_sent_on = 0
+        self._allowed: frozenset[str] = frozenset()
+        self._farewell = FAULT
+        self._keep_alive = KeepAlive(line.session_interval, self._refresh, self._lose)
         self._referring = Referring(line.contact, self._next_request, self._ask)
         self._answers: dict[str, Callable[[ServerTransaction], Awaitable[Response]]] = {
             "BYE": self._answer_bye,
@@ -91,6 +97,7 @@ class DialogLeg:
     def sit(self, junction: Junction) -> None:
         """Tell another call from now on."""
         self._junction = junction
+        self._watch_phone()
 
     def present(self, peer: Peer) -> None:
         """Show a phone who is at the other end; another node is told nothing."""
@@ -101,10 +108,11 @@ class DialogLeg:
         """Forget the dialog; to one that has not ended (the call has failed here) BYE is sent at least."""
         if self.dialog is not None and not self._has_ended:
             bye = self.dialog.make_request("BYE")
-            bye.headers.add("Reason", str(FAULT))
+            bye.headers.add("Reason", str(self._farewell))
             self.line.seal(bye)
             self.line.sender.request(bye, self.line.ways()[0])
         self._has_ended = True
+        self._keep_alive.stop()
         self._dialogs.leave(self.call_id, self.tag)
 
     # -- requests that we send
@@ -114,6 +122,7 @@ class DialogLeg:
         if self._has_ended or self.dialog is None:
             return
         self._has_ended = True
+        self._keep_alive.stop()
         await self._may_say_bye()
         request = self.dialog.make_request("BYE")
         request.headers.add("Reason", str(cause))
@@ -130,13 +139,42 @@ class DialogLeg:
         if self.dialog is None or request is None:
             return Reply(481, "No such call")
         self._introduce(request)
+        self._keep_alive.ask(request)
         request.set_body(SDP, self._origin.follow(sdp))
         response = await (self._send(request) if method == "UPDATE" else self._reinvite(request))
         reply = self._reply(response)
         if reply.is_success:
             self.dialog.refresh_target(response)
             self.session = reply.sdp or self.session
+            self._keep_alive.agreed(response)
         return reply
+
+    def _watch_phone(self) -> None:
+        """Find out from now on when the phone is gone. (Between nodes the media does: ICE asks for consent.)"""
+        if self._keep_alive.is_on and self._junction is not None:
+            self._junction.spawn(self._keep_alive.run())
+
+    async def _refresh(self) -> Outcome:
+        """Ask the phone whether it is still in the call, in the way that it understands."""
+        if self._reoffering is not None:
+            return Outcome.LATER
+        agreement = self._keep_alive.agreement
+        if agreement.has_timer and "UPDATE" not in self._allowed:
+            return _outcome(await self.reoffer("INVITE", self._origin.last), agreement)
+        request = self._next_request("UPDATE" if agreement.has_timer else "OPTIONS")
+        if request is None:
+            return Outcome.LOST
+        self._introduce(request)
+        if agreement.has_timer:
+            self._keep_alive.ask(request)
+        response = await self._send(request)
+        if agreement.has_timer and response.status < 300:
+            self._keep_alive.agreed(response)
+        return _outcome(self._reply(response), agreement)
+
+    async def _lose(self) -> None:
+        self._farewell = GONE
+        self._post(HungUp(self, GONE))
 
     def _introduce(self, message: Message) -> None:
         """Say where and who we are."""
@@ -263,7 +301,13 @@ class DialogLeg:
             raise Refusal(491, "The call is not answered yet")
         if self._reoffering is not None:
             raise Refusal(491, "Another change is pending")
+        self._keep_alive.check(request)
         sdp = content_of(request).sdp
+        if self._keep_alive.is_on and "Session-Expires" in request.headers and sdp in (b"", self.session):
+            return self._response(
+                request,
+                Reply(200, "OK", b"" if request.method == "UPDATE" and not sdp else self._origin.last),
+            )
         async with asyncio.TaskGroup() as tasks:
             watch = tasks.create_task(self._watch_cancel(transaction, self._junction))
             answered = await self._junction.reoffer(self, request.method, sdp)
@@ -311,6 +355,8 @@ class DialogLeg:
             return refuse(request, Refusal(answered.status if answered.status >= 400 else 480, text))
         response = reply(request, answered.status)
         self._introduce(response)
+        if request.method in ("INVITE", "UPDATE"):
+            self._keep_alive.accept(request, response)
         if answered.sdp:
             response.set_body(SDP, self._origin.follow(answered.sdp))
         return response
@@ -323,3 +369,11 @@ class DialogLeg:
     def _post(self, event: LegEvent) -> None:
         if self._junction is not None:
             self._junction.post(event)
+
+
+def _outcome(reply: Reply, agreement: Agreement) -> Outcome:
+    """Return what an answer to a refresh means: any to OPTIONS but a fault shows that the phone is there."""
+    if reply.is_gone:
+        return Outcome.LOST
+    is_alive = reply.is_success or (not agreement.has_timer and reply.status < 500)
+    return Outcome.ALIVE if is_alive else Outcome.LATER

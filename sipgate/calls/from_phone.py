@@ -21,6 +21,7 @@ from .call import Call
 from .caller_leg import SipCallerLeg
 from .content import content_of
 from .exchange import replaces_of
+from .keep_alive import check_interval
 from .line import PhoneLine
 from .node import Node
 from .outgoing import CallingPhone, Outgoing, Referral
@@ -59,6 +60,7 @@ class FromPhone:
         user = self.authenticator.user_of(request, 407)
         max_forwards = hops_left(request)
         target = mesh_uri(Uri.parse(request.uri), self.node.domain, {*self.own_hosts(), flow.local[0]})
+        check_interval(request)
         offer = content_of(request).sdp
         if not offer:
             raise Refusal(488, NO_OFFER)
@@ -91,7 +93,8 @@ class FromPhone:
         if isinstance(contacts, str) or len(contacts) != 1:
             raise SipError(400, "Bad Contact")
         contact = self.node.phone_contact(user.uri, local_host, flow.transport)
-        line = PhoneLine(self.node.sender, contact, ways_to(contacts[0].uri, flow), local_host)
+        ways, interval = ways_to(contacts[0].uri, flow), self.node.limits.session_interval
+        line = PhoneLine(self.node.sender, contact, ways, local_host, interval)
         return SipCallerLeg(transaction, line, self.node.dialogs, self.node.token())
 
 

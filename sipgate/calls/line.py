@@ -22,12 +22,14 @@ LOOPBACK = "127.0.0.1"
 class Line(Protocol):
     """One side's transport and proof of identity. `contact` is our Contact there, `sender` the endpoint.
 
-    `local_host` is our IP address as a phone sees it.
+    `local_host` is our IP address as a phone sees it. The other side shows at least once in `session_interval`
+    seconds that it is there; with 0 nobody looks.
     """
 
     sender: Sender
     contact: str
     local_host: str
+    session_interval: int
 
     @property
     def side(self) -> Side:
@@ -68,6 +70,7 @@ class PhoneLine:
     contact: str
     phone_ways: Sequence[Way]
     local_host: str = LOOPBACK
+    session_interval: int = 0
     side: Side = "phone"
 
     @property
@@ -111,6 +114,7 @@ class MeshLine:
     hops: Sequence[Hop]
     flow: Flow | None = None
     local_host: str = ""  # nobody asks: the media finds its own way
+    session_interval: int = 0
     side: Side = "mesh"
 
     @property

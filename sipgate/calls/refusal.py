@@ -7,19 +7,20 @@ from collections.abc import Iterable
 from sipgate.ports import Refusal
 from sipgate.protocol.message import Request, Response, reply
 from sipgate.protocol.reasons import REASONS
+from sipgate.protocol.session_timer import MIN_SE
 
 from .cause import MAX_PHRASE, MAX_TEXT, PHRASES, Cause, escape, parse_reason, phrase, plain
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, SUBSCRIBE, NOTIFY, MESSAGE, REFER, PRACK"
 SUPPORTED = "replaces, norefersub"
-SUPPORTED_BY_PHONES = f"{SUPPORTED}, 100rel"  # what we do on the phone side only
+SUPPORTED_BY_PHONES = f"{SUPPORTED}, 100rel, timer"  # what we do on the phone side only
 KNOWN_METHODS = frozenset(("REGISTER", "PUBLISH", *ALLOW.split(", ")))
 ALLOW_EVENTS = "presence, message-summary"
 RETRY_AFTER = "2"
 MAX_TAGS = 8
 
 _ACCEPTED = {"PUBLISH": "application/pidf+xml", "NOTIFY": "application/pidf+xml"}
-_NOT_PASSED_ON = (401, 407)
+_NOT_PASSED_ON = (401, 407, 422)
 
 
 class BadExtension(Refusal):
@@ -85,6 +86,8 @@ def _advice(status: int, method: str) -> Iterable[tuple[str, str]]:
     elif status == 415:
         yield "Accept", _ACCEPTED.get(method, "application/sdp")
         yield "Accept-Encoding", "identity"
+    elif status == 422:
+        yield "Min-SE", str(MIN_SE)
     elif status in (500, 503):
         yield "Retry-After", RETRY_AFTER
 

@@ -17,16 +17,17 @@ class Origin:
     def __init__(self) -> None:
         self._session: tuple[bytes, bytes, bytes] | None = None
         self._version = 0
-        self._last = b""
-        self._written = b""
+        self._given = b""
+        self.last = b""  # as it was sent
 
     def follow(self, sdp: bytes) -> bytes:
         """Return a description as the next one of this dialog; one without a usable o= line as it is."""
         found = _LINE.search(sdp)
         if found is None:
+            self._given = self.last = sdp
             return sdp
-        if sdp == self._last:
-            return self._written
+        if sdp == self._given:
+            return self.last
         session, version = (found[1], found[2], found[4]), int(found[3])
         if self._session is None or (session == self._session and version >= self._version):
             self._session, self._version = session, version
@@ -36,7 +37,7 @@ class Origin:
             user, number, address = self._session
             line = b"o=%b %b %d %b" % (user, number, self._version, address)
             written = sdp[: found.start()] + line + sdp[found.end() :]
-        self._last, self._written = sdp, written
+        self._given, self.last = sdp, written
         return written
 
 

@@ -168,6 +168,7 @@ class SipPhone:
         self.messages: asyncio.Queue[Request] = asyncio.Queue()
         self.takes_messages: int | None = 200  # the status for MESSAGE; None: silence
         self.rings_by_itself = True
+        self.is_gone = False  # says nothing any more, as if it had crashed
         self._registration = secrets.token_hex(8)
         self._cseq = 0
 
@@ -293,6 +294,8 @@ class SipPhone:
             return await self.incoming.get()
 
     async def _take(self, transaction: ServerTransaction) -> None:
+        if self.is_gone:
+            return
         request = transaction.request
         call = next((c for c in self.calls if c.dialog is not None and c.dialog.belongs(request)), None)
         if request.to.tag is None and request.method == "INVITE":

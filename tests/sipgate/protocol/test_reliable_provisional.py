@@ -65,7 +65,7 @@ def test_a_response_is_numbered_and_repeated_in_doubling_intervals_until_its_pra
     sender = ReliableSender(7, T1)
     (sent,) = sender.send(progress(), 0)
     assert (number(sent), sent.headers.get("Require")) == (7, "100rel")
-    times = []
+    times: list[float] = []
     while sender.wake_at is not None and len(times) < 4:
         now = sender.wake_at
         assert sender.wake(now) == [sent]
