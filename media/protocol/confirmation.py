@@ -123,8 +123,9 @@ _STEPS: dict[tuple[State, Input], tuple[State, str]] = {
     (_S.DELIVERED, _I.VERIFIED): (_S.COMPLETE, "_confirm"),
 }
 _OWN_INPUTS = frozenset({_I.START, _I.SIGNED, _I.VERIFIED})
-_OUT_OF_ORDER = "The other node broke the rules of the confirmation"
-_FORGED = "The other node opened another commitment than the one it made"
+_ENDED = "somebody may stand between you, so the call was ended"
+_OUT_OF_ORDER = f"The other node broke the rules of the confirmation: {_ENDED}"
+_FORGED = f"The two nodes do not see the same encrypted connection: {_ENDED}"
 _PEER: dict[Role, Role] = {"caller": "callee", "callee": "caller"}
 
 
