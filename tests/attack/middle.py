@@ -103,6 +103,9 @@ class ManInTheMiddle(Attack):
             assert leg.session is not None
             keyed.set_result(Leg(leg, assurance._transcript(leg, leg.session), role))
 
+        assurance.gate.is_open = (
+            False  # what he hears goes no further: it would disturb other calls on this loopback
+        )
         assurance.keyed = note  # type: ignore[method-assign]
         return media
 

@@ -207,11 +207,14 @@ class Rig:
                     await side.told.wait()
 
     async def talk(self) -> None:
-        """Let both phones talk for ever, a packet each 20 ms, as soon as their nodes have a port for them."""
+        """Let both phones talk, a packet each 20 ms, as long as their nodes have a port for them.
+
+        Not longer: on a busy loopback the port is soon another call's, which would hear it.
+        """
         while True:
             for name, side in self.sides.items():
                 sections = side.media._sections
-                if sections:
+                if sections and not side.media._failure.done():
                     side.phone.node = (LOOPBACK, sections[0].phone.port)
                     side.phone.send(rtp(self.spoken[name], SPOKEN[name]))
                     self.spoken[name] += 1
