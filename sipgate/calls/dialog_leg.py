@@ -32,6 +32,9 @@ from .sending import Sending
 
 logger = logging.getLogger(__name__)
 
+REINVITE_PATIENCE = (
+    32.0  # seconds, 64*T1: no person has to answer a change, so a phone that only says 100 is stuck
+)
 BYE_PATIENCE = 5.0  # seconds: a party that is gone must not hold the call's end up
 PASSED_ON = ("Content-Type", "Content-Disposition", "Info-Package")
 FAULT = Cause(500, "This node has a fault")
@@ -191,9 +194,14 @@ class DialogLeg:
         final: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
         assert self._junction is not None
         self._junction.spawn(self._follow_reinvite(sending, request, final))
-        response = await final
-        self._reoffering = None
-        return response
+        try:
+            async with asyncio.timeout(REINVITE_PATIENCE):
+                return self._as_lost(await final, sending)
+        except TimeoutError:
+            await self.cancel_reoffer()
+            return reply(request, 408)
+        finally:
+            self._reoffering = None
 
     async def _follow_reinvite(
         self, sending: Sending, request: Request, final: asyncio.Future[Response]
@@ -249,7 +257,12 @@ class DialogLeg:
         sending = Sending(self.line.sender, request, self.line.ways())
         response = await sending.final()
         self.line.learn(sending.way)
-        return response
+        return self._as_lost(response, sending)
+
+    def _as_lost(self, response: Response, sending: Sending) -> Response:
+        """A phone whose port is closed has lost the call; a connection between nodes may just have broken."""
+        is_closed = sending.is_made_up and response.status == 503 and self.side == "phone"
+        return reply(sending.request, 408) if is_closed else response
 
     def _reply(self, response: Response) -> Reply:
         try:

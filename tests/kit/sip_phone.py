@@ -168,7 +168,7 @@ class SipPhone:
         self.messages: asyncio.Queue[Request] = asyncio.Queue()
         self.takes_messages: int | None = 200  # the status for MESSAGE; None: silence
         self.rings_by_itself = True
-        self.is_gone = False  # says nothing any more, as if it had crashed
+        self.is_stuck = False  # takes requests and says nothing more to them than 100
         self._registration = secrets.token_hex(8)
         self._cseq = 0
 
@@ -189,6 +189,11 @@ class SipPhone:
             task.cancel()
         await self._group.__aexit__(None, None, None)
         await self.endpoint.__aexit__(None, None, None)
+
+    def vanish(self) -> None:
+        """Close the sockets without a word, as a crash does."""
+        for sock in self.endpoint._flows._udp:
+            sock.close()
 
     @property
     def contact(self) -> str:
@@ -294,7 +299,7 @@ class SipPhone:
             return await self.incoming.get()
 
     async def _take(self, transaction: ServerTransaction) -> None:
-        if self.is_gone:
+        if self.is_stuck:
             return
         request = transaction.request
         call = next((c for c in self.calls if c.dialog is not None and c.dialog.belongs(request)), None)

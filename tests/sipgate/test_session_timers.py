@@ -61,7 +61,7 @@ async def test_a_phone_that_has_vanished_ends_the_call_at_both_nodes(who: str) -
     async with pair(limits=BRIEF) as it:
         call, rung = await it.talking()
         phone, other = (it.alice, rung) if who == "caller" else (it.bob, call)
-        phone.is_gone = True
+        phone.vanish()
         async with asyncio.timeout(10):
             await asyncio.shield(other.bye)
         for node in (it.a, it.b):

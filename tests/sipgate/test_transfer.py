@@ -523,3 +523,51 @@ async def test_what_nobody_waits_for_is_not_taken() -> None:
             response = await near.call.phone.endpoint.request(notify, near.call.phone.hop).final()
             assert response.status == status
         await near.call.hang_up()
+
+
+@pytest.mark.parametrize("who", ["transferor", "transferee", "target"])
+async def test_a_phone_that_vanishes_in_a_transfer_leaves_nothing_behind(who: str) -> None:
+    async with three() as it:
+        near, far = await it.talking()
+        if who == "target":
+            it.carol.vanish()
+        await refer(near.call, "<sip:carol@mesh>")
+        if who == "target":
+            await near.report("terminated SIP/2.0 480")
+            await near.call.hang_up()
+            await far.call.ended()
+            return
+        rung = await it.carol.rung()
+        (it.alice if who == "transferor" else it.bob).vanish()
+        await rung.answer(CAROLS)
+        if who == "transferor":
+            assert b"20004" in (await far.offer()).body
+            await left(it.b, 1)
+            await far.call.hang_up()
+        else:
+            await near.call.ended()
+        await rung.ended()
+
+
+async def test_a_phone_that_is_stuck_does_not_hold_a_transfer_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sipgate.calls.dialog_leg.REINVITE_PATIENCE", 0.5)
+    async with three() as it:
+        near, _ = await it.talking()
+        await refer(near.call, "<sip:carol@mesh>")
+        rung = await it.carol.rung()
+        it.bob.is_stuck = True
+        await rung.answer(CAROLS)
+        await near.call.ended()
+        await rung.ended()
+
+
+async def test_a_re_invite_that_crosses_is_tried_again_by_the_phone_only() -> None:
+    async with three() as it:
+        near, far = await it.talking(bobs_status=491)
+        await refer(near.call, "<sip:carol@mesh>")
+        rung = await it.carol.rung()
+        await rung.answer(CAROLS)
+        await near.report("terminated SIP/2.0 491")
+        await rung.ended()
+        await near.call.hang_up()
+        await far.call.ended()
