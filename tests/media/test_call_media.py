@@ -164,6 +164,57 @@ async def test_video_can_be_added_in_the_call() -> None:
             phone.close()
 
 
+def port_of(sdp: bytes, media: str) -> int:
+    """Return the port of a section."""
+    return int(sdp.decode().split(f"m={media} ")[1].split(" ")[0])
+
+
+async def test_sound_picture_and_text_go_together_and_a_fax_stays_out() -> None:
+    lines = {
+        "video": "a=rtpmap:96 H264/90000\r\na=fmtp:96 profile-level-id=42e01f\r\na=rtcp-fb:96 nack pli\r\n",
+        "text": "a=rtpmap:98 t140/1000\r\na=rtpmap:100 red/1000\r\na=fmtp:100 98/98/98\r\n",  # RFC 4103
+    }
+    formats = {"video": "96", "text": "98 100"}
+    fax = "m=image 5000 udptl t38\r\na=T38FaxVersion:0\r\n"
+    async with call() as pair:
+        phones = [{kind: await Phone().open() for kind in lines} for _ in range(2)]
+        offers = [
+            side.phone.sdp(
+                extra="".join(
+                    f"m={kind} {ears[kind].port} RTP/AVP {formats[kind]}\r\n{lines[kind]}" for kind in lines
+                )
+                + fax
+            )
+            for side, ears in zip((pair.caller, pair.callee), phones, strict=True)
+        ]
+        mesh = await pair.caller.media.offer_from_phone(offers[0])
+        for_callee = await pair.callee.media.offer_from_mesh(mesh)
+        back = await pair.callee.media.answer_from_phone(offers[1])
+        for_caller = await pair.caller.media.answer_from_mesh(back)
+        await pair.secured()
+        for sdp, ears in ((for_caller, phones[0]), (for_callee, phones[1])):
+            assert b"m=image 0 udptl t38" in sdp
+            for kind, text in lines.items():
+                assert text.encode() in sdp
+                ears[kind].node = (LOOPBACK, port_of(sdp, kind))
+        for number, (kind, payload_type) in enumerate((("video", 96), ("text", 100), ("text", 98)), 1):
+            packet = rtp(number, "hé".encode() + bytes(range(200)), kind=payload_type, marker=True)
+            for speaker, listener in ((phones[0], phones[1]), (phones[1], phones[0])):
+                heard: list[bytes] = []
+                async with asyncio.timeout(5):
+                    while packet not in heard:
+                        speaker[kind].send(packet)
+                        await asyncio.sleep(0.05)
+                        heard += _drain(listener[kind].heard)
+        for ears in phones:
+            for phone in ears.values():
+                phone.close()
+
+
+def _drain(queue: asyncio.Queue[bytes]) -> list[bytes]:
+    return [queue.get_nowait() for _ in range(queue.qsize())]
+
+
 async def test_the_phone_that_answers_last_gets_the_media() -> None:
     async with call() as pair:
         await pair.ring()
