@@ -69,6 +69,7 @@ class CallRefused:
     status: int
     reason: str
     peer: str
+    direction: Direction
 
 
 @dataclass(frozen=True)

@@ -384,7 +384,7 @@ class Call:
     def _ending(self, given: Input) -> CallEnded | CallRefused:
         """Return what the owner is told of the end."""
         if self._b is None and given not in (Input.CANCEL, Input.HANG_UP):
-            return CallRefused(self.id, self._cause.status, self._cause.text, self.peer_uri)
+            return CallRefused(self.id, self._cause.status, self._cause.text, self.peer_uri, self.direction)
         return CallEnded(self.id, ended_by(given, self.direction), self._cause.text, self._cause.status)
 
     def _declare_over(self) -> None:

@@ -128,7 +128,7 @@ async def test_nobody_has_the_name() -> None:
         await it.call.wait_ended()
         it.media.closed = 1
     assert it.a.log == ["refuse 404"]
-    assert it.events == [CallRefused("c1", 404, "Nobody is called bob", "sip:bob@mesh")]
+    assert it.events == [CallRefused("c1", 404, "Nobody is called bob", "sip:bob@mesh", "out")]
 
 
 async def test_the_caller_hangs_up_while_the_callee_is_looked_up() -> None:
@@ -277,7 +277,7 @@ async def test_media_that_fails_before_the_answer_refuses_the_call() -> None:
         await it.call.wait_ended()
         await settled()
     assert it.a.log[-1] == "refuse 488"
-    assert it.events[-1] == CallRefused("c1", 488, "wrong key", "sip:bob@mesh")
+    assert it.events[-1] == CallRefused("c1", 488, "wrong key", "sip:bob@mesh", "out")
 
 
 async def test_a_caller_that_never_confirms_is_hung_up() -> None:

@@ -46,10 +46,10 @@ class Observed(MissedCalls):
         (CallEnded("1", "peer", "Call cancelled", 487), True),
         (CallEnded("1", "peer", "Call completed elsewhere", 200), False),
         (CallEnded("1", "node", "The node stops", 200), True),
-        (CallRefused("1", 480, "Nobody answered in time", BOB), True),
-        (CallRefused("1", 486, "Busy", BOB), True),
-        (CallRefused("1", 603, "Declined", BOB), False),
-        (CallRefused("2", 480, "another call", BOB), False),
+        (CallRefused("1", 480, "Nobody answered in time", BOB, "in"), True),
+        (CallRefused("1", 486, "Busy", BOB, "in"), True),
+        (CallRefused("1", 603, "Declined", BOB, "in"), False),
+        (CallRefused("2", 480, "another call", BOB, "in"), False),
     ],
 )
 def test_a_call_that_rang_in_vain_is_missed(end: CallEnded | CallRefused, is_missed: bool) -> None:
