@@ -115,6 +115,21 @@ async def test_an_invite_that_was_changed_is_438(header: str) -> None:
         )
 
 
+@pytest.mark.parametrize(
+    ("replaces", "status"),
+    [("guess;to-tag=a;from-tag=b", 481), ("guess;to-tag=a", 400), ("x;to-tag=a;from-tag=b;early-only", 481)],
+)
+async def test_who_guesses_a_dialog_takes_nothing_over(replaces: str, status: int) -> None:
+    async with pair() as it, stranger() as eve:
+        call, rung = await it.talking()
+        request = invite()
+        request.headers.add("Replaces", replaces)
+        assert (await ask(eve, it.b, signed(request))).status == status
+        assert rung.inside.empty()
+        await call.hang_up()
+        await rung.ended()
+
+
 async def test_a_replayed_invite_is_refused() -> None:
     async with pair() as it, stranger() as eve, stranger() as mallory:
         it.book.turned_away["sip:alice@mesh"] = Refusal(486, "Busy")

@@ -255,3 +255,18 @@ def test_it_survives_the_wire() -> None:
     message = parse_message(bytes(request()))
     assert isinstance(message, Request)
     assert passport.verify(message).node_public_key == PUBLIC
+
+
+@pytest.mark.parametrize("name", passport.REFERRING)
+def test_what_a_transfer_asks_for_cannot_be_changed_added_or_taken_away(name: str) -> None:
+    message = request(signed=False)
+    message.headers.add(name, "<sip:carol@mesh>")
+    message.headers.add("Identity", passport.sign(message, PUBLIC, 1_800_000_000, KEY.sign))
+    assert passport.verify(message).node_public_key == PUBLIC
+    message.headers.set(name, "<sip:mallory@mesh>")
+    assert refused(message) == 438
+    message.headers.remove(name)
+    assert refused(message) == 438
+    added = request()
+    added.headers.add(name, "<sip:mallory@mesh>")
+    assert refused(added) == 438
