@@ -20,9 +20,9 @@ pytestmark = [pytest.mark.interop, pytest.mark.namespaces]
 TRIES = 60
 
 
-def place(data: Path, speech: Path) -> dict[str, Any]:
+def place(data: Path, speech: Path, seconds: float = 0.3) -> dict[str, Any]:
     """Call bob as fc-call does, without starting a process each time."""
-    order = {"uri": "bob@mesh", "play": str(speech), "seconds": 0.3}
+    order = {"uri": "bob@mesh", "play": str(speech), "seconds": seconds}
     *_, last = ControlClient(data).stream("POST", "/v1/calls", order)
     result: dict[str, Any] = last["result"]
     return result

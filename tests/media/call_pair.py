@@ -211,9 +211,9 @@ async def running(*sides: Side) -> AsyncIterator[None]:
             yield
         finally:
             for side in sides:
-                side.phone.close()
-            for side in sides:
                 await side.media.aclose()
+            for side in sides:  # last: the port may be another test's phone at once
+                side.phone.close()
 
 
 @contextlib.asynccontextmanager
