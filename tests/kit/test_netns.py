@@ -1,5 +1,6 @@
 """The kit builds small networks and takes them down."""
 
+import asyncio
 import socket
 
 import pytest
@@ -28,6 +29,11 @@ async def test_two_hosts_reach_each_other_and_a_capture_sees_it() -> None:
 async def test_nothing_is_left_behind() -> None:
     with Lan("a") as lan:
         namespace = lan.namespace("a")
-        program = await Program.start(["sleep", "60"], namespace=namespace)
-    assert await program.wait(2) == -9
+        up = asyncio.Event()
+        program = await Program.start(
+            ["sh", "-c", "echo up; exec sleep 60"], namespace=namespace, on_line=lambda _line: up.set()
+        )
+        async with asyncio.timeout(10):
+            await up.wait()
+    assert await program.wait(10) == -9
     assert namespace not in (await run(["ip", "netns", "list"])).stdout
