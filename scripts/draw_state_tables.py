@@ -1,4 +1,4 @@
-"""Draw the state tables of docs/protocol/sip-transactions.md and sip-events.md from the tables that the code runs on.
+"""Draw the state tables of sip-transactions.md, sip-events.md and sip-calls.md (docs/protocol) from the code.
 
 Run without arguments to rewrite the pages; `--check` says with its exit status whether they are up to date.
 """
@@ -17,6 +17,7 @@ from sipgate.protocol import (  # noqa: E402
     non_invite_server,
     notifier,
     subscriber,
+    transfer,
 )
 from sipgate.protocol.timers import Timer, TimerValues  # noqa: E402
 
@@ -113,6 +114,7 @@ def main() -> int:
     pages = {
         PROTOCOL / "sip-transactions.md": {**drawings(MACHINES), "timers": timers()},
         PROTOCOL / "sip-events.md": drawings(EVENTS),
+        PROTOCOL / "sip-calls.md": drawings((transfer,)),
     }
     is_current = True
     for path, drawn in pages.items():

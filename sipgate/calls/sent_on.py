@@ -26,7 +26,7 @@ class SentOn(Borrowed):
         self, inner: Leg, lender: Lender, lent_as: Leg, transferor: Leg, on_joined: Callable[[], None]
     ) -> None:
         super().__init__(inner, lender, lent_as)
-        self.state = START
+        self.state = START[0]
         self.transferor = transferor
         self._on_joined = on_joined
         self._junction: Junction | None = None

@@ -7,6 +7,8 @@ does not take it.
 
 from enum import Enum, auto
 
+from .timers import Timer
+
 
 class State(Enum):
     """Where a transfer stands."""
@@ -44,7 +46,10 @@ class Action(Enum):
 
 S, G, A = State, Input, Action
 
-START = S.CALLING
+START = (S.CALLING, ())
+END = S.FAILED
+
+TIMERS: dict[State, tuple[Timer, ...]] = {}
 
 TABLE: dict[tuple[State, Input], tuple[State, tuple[Action, ...]]] = {
     (S.CALLING, G.ANSWER): (S.JOINING, (A.LEND,)),
