@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.attack.rig import PLAIN
+from tests.attack.rig import NO_DTLS, PLAIN, STRANGE_CERTIFICATE
 from tests.interop.conftest import MESH_PORT, Speech
 from tests.interop.test_man_in_the_middle import place
 from tests.kit.capture import Capture
@@ -120,7 +120,7 @@ async def test_a_call_that_is_only_carried_is_signed(scene: Scene) -> None:
         ("invite-sdes", PLAIN),
         ("answer-plain", PLAIN),
         ("answer-sdes", PLAIN),
-        ("invite-print", "403 "),
+        ("invite-print", (STRANGE_CERTIFICATE, NO_DTLS)),
     ],
 )
 async def test_a_changed_description_ends_the_call_with_a_sentence(
@@ -130,6 +130,11 @@ async def test_a_changed_description_ends_the_call_with_a_sentence(
     assert not outcome["ok"], (outcome, scene.proxy.stderr[-2000:])
     assert not outcome["signed"]
     assert f"{outcome['status']} {outcome['reason']}".startswith(says), outcome
+    if mode in ("invite-plain", "invite-sdes"):
+        told = await scene.bob.event("call_refused", status=488)
+        assert told["reason"] == outcome["reason"]
+    if mode == "invite-print":
+        assert f"403 {(await scene.bob.event('call_ended', status=403))['reason']}" == STRANGE_CERTIFICATE
 
 
 @pytest.mark.parametrize("mode", ["reinvite-plain", "reinvite-sdes"])
