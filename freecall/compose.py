@@ -23,10 +23,12 @@ from .addresses import resolve_all
 from .announce import Announcer
 from .bootstrap import OWN, KnownKey
 from .bootstrap_taking import known_people
+from .call_watch import CallWatch
 from .config import MESH_PORT, SIP_PORT, Config
 from .control.server import serve
 from .events import EventLog
 from .evidence import EvidenceGatherer
+from .history import History
 from .identity import Identity, open_identity
 from .letters import HearingAdmission, Letters
 from .listen import free_port, hosts_of
@@ -124,6 +126,10 @@ async def open_node(config: Config, data: DataDirectory, log: EventLog) -> Async
         await stack.enter_async_context(overlay)
         gatherer = EvidenceGatherer(overlay, identity.keyring, pins, wall_clock, identity.keyring.fingerprint)
         letters = _letters(config, identity, data, pins, gatherer, log)
+        history = History(data.file("history"), keep_days=config.calls.history_days, clock=wall_clock)
+        stack.push_async_callback(history.aclose)
+        watch = CallWatch(history, asyncio.get_running_loop().time)
+        log.print_with(watch.observe)
         gateway = await stack.enter_async_context(
             _gateway(config, identity, ports, pins, gatherer, log, supervisor, letters)
         )
@@ -132,7 +138,15 @@ async def open_node(config: Config, data: DataDirectory, log: EventLog) -> Async
             await gateway.listen_mesh(host, ports.mesh)
         await gateway.listen_phones(ports.sip_host, ports.sip)
         node = Node(
-            identity, gateway, gatherer, overlay, log, letters, lambda: meet_new(data, overlay, wall_clock())
+            identity,
+            gateway,
+            gatherer,
+            overlay,
+            log,
+            letters,
+            lambda: meet_new(data, overlay, wall_clock()),
+            watch,
+            history,
         )
         control = await stack.enter_async_context(serve(node, data.path))
         node.ready = {**_ready(identity, ports, data, str(control)), "networks": meshes.described()}
@@ -144,6 +158,7 @@ async def open_node(config: Config, data: DataDirectory, log: EventLog) -> Async
             supervisor.start(announcer.run(), name="announce"),
             supervisor.start(warm_up(), name="load the media package"),
             supervisor.start(letters.run(), name="letters"),
+            supervisor.start(history.run(), name="history"),
         ]
         try:
             yield node

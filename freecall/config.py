@@ -49,6 +49,7 @@ class CallsConfig:
     ring_seconds: int = 180
     answer_with: str = ""
     show_busy: bool = False
+    history_days: int = 30
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,8 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "answer_with": ("", "echo"),
     "level": ("debug", "info", "warning", "error"),
 }
+
+MAY_BE_ZERO = frozenset({"history_days"})
 
 TEMPLATE = f"""\
 # Free Call. Each line shows the default; take the # away to change it.
@@ -122,6 +125,8 @@ TEMPLATE = f"""\
 #answer_with = ""
 # Let people you know see on their phones that you are in a call, not only that you can be called.
 #show_busy = false
+# How many days your history of calls reaches back (fc-calls history); 0 keeps none.
+#history_days = 30
 
 [messages]
 # How many days a message waits, encrypted, for somebody who is away.
@@ -196,6 +201,7 @@ def _check_value(where: str, key: str, value: Any, default: Any) -> Any:
         raise ConfigError(
             f"{where} must be one of {', '.join(repr(c) for c in CHOICES[key])}, not {value!r}."
         )
-    if isinstance(value, int) and not isinstance(value, bool) and not 1 <= value <= 3600:
-        raise ConfigError(f"{where} must lie between 1 and 3600, not {value}.")
+    least = 0 if key in MAY_BE_ZERO else 1
+    if isinstance(value, int) and not isinstance(value, bool) and not least <= value <= 3600:
+        raise ConfigError(f"{where} must lie between {least} and 3600, not {value}.")
     return value

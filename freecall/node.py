@@ -7,10 +7,14 @@ from typing import Any
 
 from overlay.errors import OverlayError
 from sipgate.gateway import Gateway
+from sipgate.protocol.b2bua import State
 
+from .call_record import CallRecord
+from .call_watch import CallWatch
 from .errors import FreeCallError
 from .events import EventLog
 from .evidence import EvidenceGatherer
+from .history import History
 from .identity import Identity
 from .letters import Letters
 from .mesh_media import MediaService
@@ -31,6 +35,8 @@ class Node:
         log: EventLog,
         letters: Letters,
         read_lists: Callable[[], list[str]],
+        watch: CallWatch,
+        history: History,
     ) -> None:
         self.log = log
         self.ready: dict[str, Any] = {}
@@ -40,6 +46,8 @@ class Node:
         self._overlay = overlay
         self._letters = letters
         self._read_lists = read_lists
+        self._watch = watch
+        self._history = history
 
     def status(self) -> dict[str, Any]:
         """Return the fields of ``ready``, the place in the mesh and the calls. The phones' password stays out."""
@@ -109,6 +117,32 @@ class Node:
     def read_lists(self) -> list[str]:
         """Try the nodes of bootstrap lists imported since the start; return the labels of the networks concerned."""
         return self._read_lists()
+
+    def calls(self) -> list[dict[str, Any]]:
+        """Return the calls in progress, those last whose callee is still looked for."""
+        looking_up = [
+            {
+                **CallRecord(call.id, call.direction, call.peer_uri, 0.0).as_json(),
+                "started_at": None,
+                "state": "looking up",
+            }
+            for call in self._gateway.calls.values()
+            if call.state is State.RESOLVING
+        ]
+        return self._watch.current() + looking_up
+
+    def history(self, *, missed: bool, last: int | None) -> list[dict[str, Any]]:
+        """Return the calls that are over, or those alone that were missed, the latest first."""
+        return [each.as_json() for each in self._history.calls(missed=missed, last=last)]
+
+    async def erase_history(self) -> int:
+        """Forget the calls that are over, the missed ones too; return how many they were.
+
+        Raises:
+            FreeCallError: the disk refuses.
+        """
+        self._gateway.subscriptions.forget_missed()
+        return await self._history.erase()
 
     async def hang_up(self, call: str) -> bool:
         """End a call; False when there is none of that id."""

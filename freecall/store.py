@@ -26,11 +26,23 @@ class FileStore:
         """Replace the content in one step (write beside, flush to disk, rename, flush the folder)."""
         beside = self.path.with_name(f".{self.path.name}.{os.getpid()}.new")
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(self.path)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(self.path)
+        except OSError:
+            beside.unlink(missing_ok=True)  # half of a state is of no use, and may be private
+            raise
+        self._flush_folder()
+
+    def remove(self) -> None:
+        """Take the file away, if there is one; it does not come back after a power cut."""
+        self.path.unlink(missing_ok=True)
+        self._flush_folder()
+
+    def _flush_folder(self) -> None:
         folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(folder)

@@ -1,5 +1,6 @@
 """The node's side of the control API (docs/control-api.md)."""
 
+import asyncio
 import json
 import logging
 import os
@@ -54,6 +55,15 @@ class Node(Protocol):
     async def hang_up(self, call: str) -> bool:
         """End a call; False when there is none of that id."""
 
+    def calls(self) -> list[dict[str, Any]]:
+        """Return the calls in progress."""
+
+    def history(self, *, missed: bool, last: int | None) -> list[dict[str, Any]]:
+        """Return the calls that are over, the latest first."""
+
+    async def erase_history(self) -> int:
+        """Forget them; return how many they were."""
+
 
 @asynccontextmanager
 async def serve(node: Node, data: Path) -> AsyncIterator[Path]:
@@ -65,10 +75,13 @@ async def serve(node: Node, data: Path) -> AsyncIterator[Path]:
             web.get("/v1/status", routes.status),
             web.get("/v1/lookup", routes.lookup),
             web.get("/v1/events", routes.events),
+            web.get("/v1/calls", routes.calls),
             web.post("/v1/calls", routes.place_call),
             web.delete("/v1/calls/{call}", routes.hang_up),
             web.post("/v1/messages", routes.write),
             web.get("/v1/messages", routes.waiting),
+            web.get("/v1/history", routes.history),
+            web.delete("/v1/history", routes.erase_history),
             web.get("/v1/missed", routes.missed),
             web.delete("/v1/missed", routes.forget_missed),
             web.post("/v1/bootstrap", routes.read_lists),
@@ -155,6 +168,21 @@ class _Routes:
             return web.json_response({"error": "There is no such call."}, status=404)
         return web.json_response({"ended": True})
 
+    async def calls(self, _request: web.Request) -> web.Response:
+        return web.json_response({"calls": self._node.calls()})
+
+    async def history(self, request: web.Request) -> web.Response:
+        last = request.query.get("last")
+        count = None if last is None else int(last)
+        if count is not None and count < 1:
+            raise ValueError("last must be 1 or more")
+        calls = self._node.history(missed=_yes(request, "missed"), last=count)
+        text = await asyncio.to_thread(json.dumps, {"history": calls}, ensure_ascii=False)
+        return web.Response(text=text, content_type="application/json")
+
+    async def erase_history(self, _request: web.Request) -> web.Response:
+        return web.json_response({"erased": await self._node.erase_history()})
+
     async def missed(self, _request: web.Request) -> web.Response:
         return web.json_response({"missed": self._node.missed()})
 
@@ -171,6 +199,13 @@ async def _order(request: web.Request) -> dict[str, Any]:
     if not isinstance(order, dict):
         raise TypeError("expected a JSON object")
     return order
+
+
+def _yes(request: web.Request, name: str) -> bool:
+    value = request.query.get(name, "false")
+    if value not in ("true", "false"):
+        raise ValueError(f"{name} must be true or false")
+    return value == "true"
 
 
 async def _stream(request: web.Request, lines: AsyncIterator[str]) -> web.StreamResponse:

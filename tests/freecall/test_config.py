@@ -34,6 +34,11 @@ def test_the_template_is_the_defaults_with_and_without_its_comment_signs(tmp_pat
     assert everything.log == Config().log
 
 
+def test_no_history_is_a_setting(tmp_path: Path) -> None:
+    path = written(tmp_path, "[calls]\nhistory_days = 0\n")
+    assert load_config(path, must_exist=True).calls.history_days == 0
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
@@ -45,6 +50,7 @@ def test_the_template_is_the_defaults_with_and_without_its_comment_signs(tmp_pat
         ("[node]\nbootstrap = 'x'\n", r"\[node\] bootstrap must be a list"),
         ("[node]\nopenpgp = 'pgp'\n", r"\[node\] openpgp must be one of"),
         ("[calls]\nring_seconds = 0\n", r"\[calls\] ring_seconds must lie between"),
+        ("[calls]\nhistory_days = -1\n", r"\[calls\] history_days must lie between 0 and 3600"),
         ("[calls]\nring_seconds = true\n", r"\[calls\] ring_seconds must be a whole number"),
         ("[node\n", "not valid TOML"),
     ],

@@ -37,6 +37,15 @@ class SmallNode:
         yield {"event": "call_started", "at": 1.0}
         yield {"result": {"ok": True, **order}}
 
+    def calls(self) -> list[dict[str, Any]]:
+        return [{"call": "1", "state": "ringing"}]
+
+    def history(self, *, missed: bool, last: int | None) -> list[dict[str, Any]]:
+        return [{"peer": "sip:bob@mesh", "missed": missed, "last": last}]
+
+    async def erase_history(self) -> int:
+        return 3
+
     def missed(self) -> list[dict[str, Any]]:
         return [] if self.seen else [{"peer": "sip:bob@mesh", "trust": "pinned"}]
 
@@ -84,6 +93,16 @@ async def test_missed_calls_are_listed_and_taken_as_seen(tmp_path: Path) -> None
         assert node.seen == ["bob@mesh"]
 
 
+async def test_calls_in_progress_and_past_ones_are_listed_and_erased(tmp_path: Path) -> None:
+    async with served(tmp_path) as (_, client):
+        listed = await asyncio.to_thread(client.request, "GET", "/v1/calls")
+        assert listed == {"calls": [{"call": "1", "state": "ringing"}]}
+        for query, missed, last in (("", False, None), ("?missed=true&last=5", True, 5)):
+            answer = await asyncio.to_thread(client.request, "GET", f"/v1/history{query}")
+            assert answer == {"history": [{"peer": "sip:bob@mesh", "missed": missed, "last": last}]}
+        assert await asyncio.to_thread(client.request, "DELETE", "/v1/history") == {"erased": 3}
+
+
 async def test_messages_are_sent_and_listed(tmp_path: Path) -> None:
     async with served(tmp_path) as (_, client):
         order = {"uri": "bob", "text": "hello"}
@@ -105,6 +124,9 @@ async def test_a_call_streams_its_events_and_its_result(tmp_path: Path) -> None:
         ("/v1/lookup?uri=nobody", 400, "Nobody can be asked"),
         ("/v1/lookup?uri=changed", 409, "Another key"),
         ("/v1/lookup", 400, "cannot be read"),
+        ("/v1/history?missed=perhaps", 400, "missed must be true or false"),
+        ("/v1/history?last=0", 400, "last must be 1 or more"),
+        ("/v1/history?last=many", 400, "cannot be read"),
         ("/v1/nothing", 404, "Not Found"),
     ],
 )

@@ -20,6 +20,28 @@ def test_what_was_saved_is_loaded_and_private(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["thing"]
 
 
+def test_what_is_removed_is_gone_and_may_be_removed_again(tmp_path: Path) -> None:
+    store = FileStore(tmp_path / "thing")
+    store.save(b"one")
+    store.remove()
+    store.remove()
+    assert store.load() is None
+
+
+def test_a_disk_that_refuses_is_left_without_a_half_written_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    store = FileStore(tmp_path / "thing")
+    store.save(b"one")
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(OSError, match="No space"):
+        store.save(b"two")
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"one"]
+
+
 def test_one_node_at_a_time_holds_a_directory(tmp_path: Path) -> None:
     first, second = DataDirectory(tmp_path / "data"), DataDirectory(tmp_path / "data")
     with first, pytest.raises(DataDirectoryInUse, match="--data DIR"), second:

@@ -1,0 +1,62 @@
+"""What is known of one call: who, when, how well secured, how it ended."""
+
+import json
+import math
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+MAX_TEXT = 256
+
+
+@dataclass(frozen=True)
+class CallRecord:
+    """One call, as `GET /v1/calls` and `GET /v1/history` show it (docs/control-api.md).
+
+    ``started_at`` is in Unix seconds, ``duration`` in seconds since the answer. ``trust`` is what was known of the
+    peer before the call; ``fingerprint`` is empty and ``signed`` false until the confirmation has run. ``by``,
+    ``status`` and ``reason`` tell the end, and are empty before it.
+    """
+
+    call: str
+    direction: str
+    peer: str
+    started_at: float
+    display: str = ""
+    trust: str = ""
+    call_id: str = ""
+    answered: bool = False
+    duration: float = 0.0
+    fingerprint: str = ""
+    signed: bool = False
+    by: str = ""
+    status: int = 0
+    reason: str = ""
+    missed: bool = False
+
+    @property
+    def is_uninvited(self) -> bool:
+        """Whether a stranger called and nobody answered: anybody can make as many of these as they like."""
+        return self.direction == "in" and self.trust == "new" and not self.answered
+
+    def clipped(self) -> "CallRecord":
+        """Return the record with no text longer than `MAX_TEXT`: some of them are the other side's words."""
+        texts: dict[str, Any] = {
+            name: value[:MAX_TEXT] for name, value in asdict(self).items() if isinstance(value, str)
+        }
+        return replace(self, **texts)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the fields as JSON values."""
+        return {**asdict(self), "started_at": round(self.started_at, 3), "duration": round(self.duration, 1)}
+
+    def __bytes__(self) -> bytes:
+        return json.dumps(self.as_json(), sort_keys=True).encode() + b"\n"
+
+    @classmethod
+    def parse(cls, line: bytes) -> "CallRecord":
+        """Read what `bytes()` writes; raise ValueError or TypeError when it is something else."""
+        record = cls(**json.loads(line))
+        for moment in (record.started_at, record.duration):
+            if not isinstance(moment, int | float) or not math.isfinite(moment):
+                raise ValueError("a time is no number")
+        return record

@@ -1,0 +1,156 @@
+"""fc-calls: the calls of the running node, those in progress and those that are over."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from freecall.config import default_data_directory
+from freecall.control.client import ControlClient, NodeNotRunning, NodeRefused
+from freecall.narrate import TRUST_WORDS, dumps
+
+from . import USAGE_ERROR, give_up, parser, say
+
+REFUSED, NO_NODE = 1, 3
+DECLINED = (600, 603)
+EXAMPLES = """\
+Examples:
+
+  fc-calls                       the calls in progress, each with its ID
+  fc-calls hangup ID             ends one of them
+  fc-calls history --missed      the calls that nobody here answered
+  fc-calls history --erase       forgets all calls that are over, on disk too
+
+Exit status: 0 done, 1 there is no such call or the node cannot do it, 2 usage, 3 no node runs.
+"""
+
+Command = Callable[[ControlClient, argparse.Namespace], None]
+
+
+def main() -> None:
+    """Run the command; exit status as `EXAMPLES` says."""
+    arguments = _arguments()
+    command: Command = arguments.run
+    try:
+        command(ControlClient(arguments.data or default_data_directory()), arguments)
+    except NodeNotRunning as error:
+        give_up(str(error), NO_NODE)
+    except NodeRefused as error:
+        give_up(str(error), REFUSED)
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+
+
+def _arguments() -> argparse.Namespace:
+    command = parser("fc-calls", "Show and end the calls of the running node.")
+    command.formatter_class = argparse.RawDescriptionHelpFormatter
+    command.epilog = EXAMPLES
+    command.set_defaults(run=_list, json=False)
+    verbs = command.add_subparsers(metavar="COMMAND")
+
+    listing = verbs.add_parser("list", help="the calls in progress (the default)")
+    listing.set_defaults(run=_list)
+
+    ending = verbs.add_parser("hangup", help="end a call")
+    ending.add_argument("call", metavar="ID", help="the call, as the list shows it")
+    ending.set_defaults(run=_hang_up)
+
+    history = verbs.add_parser("history", help="the calls that are over, the latest first")
+    chosen = history.add_mutually_exclusive_group()
+    chosen.add_argument("--missed", action="store_true", help="only those that nobody here answered")
+    chosen.add_argument("--erase", action="store_true", help="forget them all, the missed ones too")
+    history.add_argument("--last", metavar="N", type=int, help="at most so many (default: all)")
+    history.set_defaults(run=_history)
+
+    for each in (listing, ending, history):
+        each.add_argument("--json", action="store_true", help="print one JSON object")
+    arguments = command.parse_args()
+    last = getattr(arguments, "last", None)
+    if last is not None and (last < 1 or arguments.erase):
+        give_up("--last takes a number of 1 or more, and does not go with --erase.", USAGE_ERROR)
+    return arguments
+
+
+def _list(client: ControlClient, arguments: argparse.Namespace) -> None:
+    answer = client.request("GET", "/v1/calls")
+    if arguments.json:
+        say(dumps(answer))
+    elif answer["calls"]:
+        for call in answer["calls"]:
+            say(current(call))
+    else:
+        say("No calls now.")
+
+
+def _hang_up(client: ControlClient, arguments: argparse.Namespace) -> None:
+    answer = client.request("DELETE", f"/v1/calls/{quote(arguments.call, safe='')}")
+    say(dumps(answer) if arguments.json else "Hung up.")
+
+
+def _history(client: ControlClient, arguments: argparse.Namespace) -> None:
+    if arguments.erase:
+        answer = client.request("DELETE", "/v1/history")
+        say(dumps(answer) if arguments.json else f"Forgotten: {_calls(answer['erased'])}.")
+        return
+    query = {"missed": "true"} if arguments.missed else {}
+    if arguments.last is not None:
+        query["last"] = str(arguments.last)
+    answer = client.request("GET", "/v1/history?" + urlencode(query))
+    if arguments.json:
+        say(dumps(answer))
+    elif answer["history"]:
+        for call in answer["history"]:
+            say(past(call))
+    else:
+        say("No missed calls." if arguments.missed else "No calls are remembered.")
+
+
+def current(call: dict[str, Any]) -> str:
+    """Return a call in progress as a person reads it."""
+    words = [call["state"]]
+    if call["answered"]:
+        words = [f"{lasting(call['duration'])}", "signed" if call["signed"] else "NOT SIGNED"]
+    return f"{call['call']}  {_who(call)}: {', '.join(words)}"
+
+
+def past(call: dict[str, Any]) -> str:
+    """Return a call that is over as a person reads it."""
+    when = datetime.fromtimestamp(call["started_at"]).astimezone()
+    return f"{when:%Y-%m-%d %H:%M}  {_who(call)}: {_end(call)}"
+
+
+def _who(call: dict[str, Any]) -> str:
+    toward = "to" if call["direction"] == "out" else "from"
+    trust = TRUST_WORDS.get(call["trust"], call["trust"])
+    return f"{toward} {call['peer'].removeprefix('sip:')}" + (f" ({trust})" if trust else "")
+
+
+def _end(call: dict[str, Any]) -> str:
+    if call["missed"]:
+        return "missed"
+    if call["answered"]:
+        end = f"{lasting(call['duration'])}, {'signed' if call['signed'] else 'NOT SIGNED'}"
+        return end if call["status"] == 200 else f"{end}, ended: {call['reason']} ({call['status']})"
+    if call["status"] in DECLINED:
+        return "declined"
+    return f"not connected: {call['reason']} ({call['status']})"
+
+
+def lasting(seconds: float) -> str:
+    """Return a time as 1:05 or 1:02:05."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _calls(count: int) -> str:
+    return "1 call" if count == 1 else f"{count} calls"
+
+
+if __name__ == "__main__":
+    main()
