@@ -202,6 +202,18 @@ class LateConfirmation(OnThePath):
             tap.inject(to, data)
 
 
+class LateSignaturesOfStrangers(LateConfirmation):
+    """Only the signatures are late, in a first call: not signed is said first, and signed when they are there."""
+
+    says: ClassVar = {"caller": (SIGNED,), "callee": (SIGNED,)}
+    pinned: ClassVar = False
+    intact: ClassVar = True
+
+    def carries(self, tap: Tap, to: str, data: bytes) -> bool:
+        """Hold back what is as long as a signature."""
+        return len(data) < SHORT_RECORD or super().carries(tap, to, data)
+
+
 class Reflection(OnThePath):
     """What a node sends comes back to it, and nothing else."""
 
@@ -325,7 +337,8 @@ class ShiftedConfirmation(OnThePath):
 
 ATTACKS: tuple[type[OnThePath], ...] = (
     PlainInvite, SdesInvite, PlainAnswer, SdesAnswer, FingerprintInInvite, FingerprintInRinging, DroppedConfirmation,
-    DroppedConfirmationOfStrangers, DroppedSignatures, DroppedSignaturesOfStrangers, LateConfirmation, Reflection,
+    DroppedConfirmationOfStrangers, DroppedSignatures, DroppedSignaturesOfStrangers, LateConfirmation,
+    LateSignaturesOfStrangers, Reflection,
     StrippedEms, WeakerProfile, OlderVersion, UnknownKeyShare, UnknownKeyShareAtTheCallee, AnotherNode, SplicedCalls,
     ShiftedConfirmation,
 )  # fmt: skip
