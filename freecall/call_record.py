@@ -2,7 +2,7 @@
 
 import json
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 MAX_TEXT = 256
@@ -41,13 +41,13 @@ class CallRecord:
     def clipped(self) -> "CallRecord":
         """Return the record with no text longer than `MAX_TEXT`: some of them are the other side's words."""
         texts: dict[str, Any] = {
-            name: value[:MAX_TEXT] for name, value in asdict(self).items() if isinstance(value, str)
+            name: value[:MAX_TEXT] for name, value in vars(self).items() if isinstance(value, str)
         }
         return replace(self, **texts)
 
     def as_json(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
-        return {**asdict(self), "started_at": round(self.started_at, 3), "duration": round(self.duration, 1)}
+        return {**vars(self), "started_at": round(self.started_at, 3), "duration": round(self.duration, 1)}
 
     def __bytes__(self) -> bytes:
         return json.dumps(self.as_json(), sort_keys=True).encode() + b"\n"

@@ -63,9 +63,9 @@ class History:
             return
         self._records.append(record.clipped())
         if record.is_uninvited and len(self._records) > self._limit * STRANGERS_SHARE:
-            uninvited = [each for each in self._records if each.is_uninvited]
+            uninvited = [place for place, each in enumerate(self._records) if each.is_uninvited]
             if len(uninvited) > self._limit * STRANGERS_SHARE:
-                self._records.remove(uninvited[0])
+                del self._records[uninvited[0]]
         del self._records[: -self._limit]
         self._change()
 

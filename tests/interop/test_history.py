@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from freecall.control.client import ControlClient
 from freecall.history import DAY
 from tests.kit.journal import Event
 from tests.kit.nodes import ROOT, DataDirectory, Node, command, resolves
@@ -149,7 +150,10 @@ async def test_a_call_while_no_phone_is_on_is_missed_until_it_is_erased() -> Non
             assert (await asked(alice, "history", "--missed"))["history"] == [], "she called, and missed none"
             (tried,) = (await asked(alice, "history"))["history"]
             assert (tried["peer"], tried["answered"], tried["status"]) == (bob.uri, False, 480)
+            control = ControlClient(far)
+            assert len((await asyncio.to_thread(control.request, "GET", "/v1/missed"))["missed"]) == 1
             assert await calls(bob, "history", "--erase") == "Forgotten: 1 call.\n"
+            assert await asyncio.to_thread(control.request, "GET", "/v1/missed") == {"missed": []}
             assert await calls(bob, "history", "--missed") == "No missed calls.\n"
 
 
