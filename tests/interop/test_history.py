@@ -13,6 +13,7 @@ from freecall.history import DAY
 from tests.kit.journal import Event
 from tests.kit.nodes import ROOT, DataDirectory, Node, command, resolves
 from tests.kit.process import run
+from tests.kit.sip_phone import SipPhone
 
 CONTACTS = "pins.json"
 """Who is known, whether they were called or not: no trace of a call (docs/operate.md)."""
@@ -155,6 +156,33 @@ async def test_a_call_while_no_phone_is_on_is_missed_until_it_is_erased() -> Non
             assert await calls(bob, "history", "--erase") == "Forgotten: 1 call.\n"
             assert await asyncio.to_thread(control.request, "GET", "/v1/missed") == {"missed": []}
             assert await calls(bob, "history", "--missed") == "No missed calls.\n"
+
+
+async def test_a_call_that_is_hung_up_while_it_rings_is_missed_at_the_other_side() -> None:
+    with DataDirectory("a") as near, DataDirectory("b") as far:
+        async with (
+            Node("wilhelmina", near) as alice,
+            Node("theodore", far, bootstrap=[alice.mesh_text]) as bob,
+            SipPhone("theodore", bob.phones[1], secret=bob.account["secret"]) as phone,
+            asyncio.TaskGroup() as group,
+        ):
+            await resolves(alice, bob)
+            await resolves(bob, alice)
+            await phone.register()
+            calling = group.create_task(alice.call(bob.uri))
+            rings = await phone.rung()
+            await alice.event("call_ringing", timeout=30)
+            (ringing,) = (await asked(alice, "list"))["calls"]
+            assert (ringing["state"], ringing["answered"], ringing["duration"]) == ("ringing", False, 0)
+            await calls(alice, "hangup", ringing["call"])
+            await rings.cancelled()
+            assert (await calling).code == 1
+            await bob.event("call_missed")
+            (missed,) = (await asked(bob, "history"))["history"]
+            assert (missed["peer"], missed["missed"], missed["answered"]) == (alice.uri, True, False)
+            (tried,) = (await asked(alice, "history"))["history"]
+            assert (tried["missed"], tried["answered"]) == (False, False)
+            assert "not connected" in await calls(alice, "history")
 
 
 async def test_a_call_that_has_become_too_old_leaves_no_trace() -> None:
