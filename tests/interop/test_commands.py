@@ -1,5 +1,6 @@
 """`fc-lookup` and `fc-call`: what they print, how they end, and what they cost."""
 
+import resource
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from tests.kit.process import run
 from tests.kit.speech import frames_recognised, make_speech, read_wav, voiced_frames
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-PROCESS_COST = 0.150
+PROCESS_COST = 0.200  # seconds
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -77,11 +78,14 @@ async def test_without_a_node_it_asks_the_mesh_itself(node: Node, data: Path) ->
 
 
 async def test_the_process_costs_little_beside_the_lookup(node: Node) -> None:
+    """In processor time, which a busy machine does not stretch."""
     costs = []
-    for _ in range(7):
-        answer = await node.lookup(node.uri)
-        costs.append(answer.outcome.seconds - answer.json["elapsed_ms"] / 1000)
-    print(f"fc-lookup costs {min(costs) * 1000:.0f} ms beside the lookup")
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        await node.lookup(node.uri)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        costs.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    print(f"fc-lookup costs {min(costs) * 1000:.0f} ms of processor time")
     assert min(costs) <= PROCESS_COST
 
 
