@@ -93,7 +93,7 @@ async def test_a_thief_of_both_node_keys_is_found_out_in_every_call(voices: dict
         keyed = 0
         payloads = (rtp_payload(packet.payload) for packet in spoken.packets if packet.protocol == "udp")
         known = known_prefixes(payload for payload in payloads if payload is not None)
-        assert len(known) > 10, "what alice says is known, or the next check could not fail"
+        assert len(known) >= 3, "what alice says is known, or the next check could not fail"
         for wire in wires:
             datagrams = [packet for packet in wire.packets if packet.protocol == "udp"]
             kinds = [kind_of_datagram(packet, {MESH_PORT}) for packet in datagrams]
