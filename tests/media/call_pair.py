@@ -204,16 +204,19 @@ async def make_side(role: str, endorser: Any, **options: Any) -> Side:
 @contextlib.asynccontextmanager
 async def running(*sides: Side) -> AsyncIterator[None]:
     """Run the media of these sides, and close all of it at the end."""
-    async with asyncio.TaskGroup() as group:
+    with (
+        contextlib.ExitStack() as phones
+    ):  # around the group: closed last, as the port may be another test's at once
         for side in sides:
-            group.create_task(side.media.run())
-        try:
-            yield
-        finally:
+            phones.callback(side.phone.close)
+        async with asyncio.TaskGroup() as group:
             for side in sides:
-                await side.media.aclose()
-            for side in sides:  # last: the port may be another test's phone at once
-                side.phone.close()
+                group.create_task(side.media.run())
+            try:
+                yield
+            finally:
+                for side in sides:
+                    await side.media.aclose()
 
 
 @contextlib.asynccontextmanager
