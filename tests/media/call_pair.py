@@ -166,8 +166,8 @@ class Pair:
         if fragment is not None:
             await self.callee.media.transport_from_mesh(fragment)
 
-    async def secured(self) -> tuple[Secured, Secured]:
-        return await self.caller.secured(), await self.callee.secured()
+    async def secured(self, seconds: float = 5) -> tuple[Secured, Secured]:
+        return await self.caller.secured(seconds), await self.callee.secured(seconds)
 
 
 def make_media(role: str, endorser: Any, on_event: Callable[[MediaEvent], None], **options: Any) -> CallMedia:

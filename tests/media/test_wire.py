@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from media.mesh_leg import CONNECT_SECONDS
+
 from .call_pair import Pair, call, rtp, sender_report, until
 from .tap import Tap, connect
 
@@ -114,7 +116,7 @@ async def test_a_call_is_secured_through_a_wire_that_loses_a_third(seed: int) ->
     tap.drops = lambda _to, data: 19 < data[0] < 64 and chance.random() < 0.33
     async with call() as pair:
         await connect(pair, tap)
-        ours, theirs = await pair.secured()
+        ours, theirs = await pair.secured(CONNECT_SECONDS)
         assert ours.words == theirs.words
     tap.close()
 
