@@ -24,6 +24,7 @@ from .announce import Announcer
 from .bootstrap import OWN, KnownKey
 from .bootstrap_taking import known_people
 from .call_watch import CallWatch
+from .calling_end import tell_the_end
 from .config import MESH_PORT, SIP_PORT, Config
 from .control.server import serve
 from .events import EventLog
@@ -151,7 +152,7 @@ async def open_node(config: Config, data: DataDirectory, log: EventLog) -> Async
         control = await stack.enter_async_context(serve(node, data.path))
         node.ready = {**_ready(identity, ports, data, str(control)), "networks": meshes.described()}
         log.emit("ready", **node.ready)
-        for problem in (*problems, *meshes.warnings, *clock_problems(time.time())):  # noqa: TID251 - as above
+        for problem in (*problems, *identity.notices, *meshes.warnings, *clock_problems(time.time())):  # noqa: TID251 - as above
             log.emit("warning", text=problem)
         announcer = Announcer(identity, overlay, ports.mesh_endpoints(), log)
         tasks = [
@@ -159,6 +160,7 @@ async def open_node(config: Config, data: DataDirectory, log: EventLog) -> Async
             supervisor.start(warm_up(), name="load the media package"),
             supervisor.start(letters.run(), name="letters"),
             supervisor.start(history.run(), name="history"),
+            supervisor.start(tell_the_end(identity.calling_until, log, wall_clock), name="calling key"),
         ]
         try:
             yield node

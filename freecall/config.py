@@ -31,6 +31,7 @@ class NodeConfig:
     networks: tuple[str, ...] = ()
     lan: bool = True
     openpgp: str = "auto"
+    openpgp_key: str = ""
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,8 @@ TEMPLATE = f"""\
 #lan = true
 # Where your OpenPGP key lives: "gnupg" (needs gpg), "sequoia" (built in), "auto" (gnupg if there).
 #openpgp = "auto"
+# Be known by a key of your own GnuPG keyring: its fingerprint, or a part of its user id. Default: a key made for calls.
+#openpgp_key = ""
 
 [phones]
 # Where phones register, HOST:PORT. Default: 127.0.0.1, port {SIP_PORT} or the next free one.

@@ -153,9 +153,8 @@ class EvidenceGatherer:
         fingerprint = claim.fingerprint.hex().upper()
         async with asyncio.TaskGroup() as group:
             where = group.create_task(self._overlay.resolve_node(claim.node_public_key))
-            key_task = group.create_task(self._key(uri, fingerprint, claim.key_blob))
-        record, key = where.result(), key_task.result()
-        serial, problem = await self._check(uri, found, fingerprint, key)
+            proof = group.create_task(self._prove(uri, found, fingerprint))
+        record, (key, serial, problem) = where.result(), proof.result()
         return ClaimEvidence(
             fingerprint=fingerprint,
             trust=self._pins.state_of(uri, fingerprint),
@@ -169,10 +168,24 @@ class EvidenceGatherer:
             is_own=fingerprint == self._own_fingerprint,
         )
 
-    async def _key(self, uri: str, fingerprint: str, blob: bytes) -> bytes | None:
+    async def _prove(
+        self, uri: str, found: FoundClaim, fingerprint: str
+    ) -> tuple[bytes | None, int, str | None]:
+        """Return the key under the claim, the delegation's serial number, and what is wrong with it.
+
+        A pinned key needs nothing from the mesh, unless its owner has a new subkey since.
+        """
         pin = self._pins.get(uri)
-        if pin is not None and pin.fingerprint == fingerprint:
-            return pin.key
+        known = pin.key if pin is not None and pin.fingerprint == fingerprint else None
+        if known is not None:
+            serial, problem = await self._check(uri, found, fingerprint, known)
+            if problem is None:
+                return known, serial, None
+        key = await self._fetch(uri, found.claim.key_blob)
+        serial, problem = await self._check(uri, found, fingerprint, key)
+        return key or known, serial, problem
+
+    async def _fetch(self, uri: str, blob: bytes) -> bytes | None:
         sealed = await self._overlay.fetch_blob(blob)
         try:
             return unpack(unseal_blob(short_uri(uri), sealed)) if sealed is not None else None

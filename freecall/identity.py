@@ -7,7 +7,7 @@ from typing import cast
 
 from overlay.identity import NodeKey
 from trust.delegation import Delegation, DelegationRefused, SignedDelegation, delegate
-from trust.keyring import Backend, Keyring, open_keyring
+from trust.keyring import Backend, BadKey, BadSignature, Keyring, open_keyring
 from trust.uris import self_certifying_uri
 
 from .config import Config
@@ -24,7 +24,8 @@ class Identity:
     """A node and the user it speaks for.
 
     ``name`` is what people and phones say; ``uri`` and ``long_uri`` are the addresses, with a secret in them when the
-    user is ``unlisted``.
+    user is ``unlisted``. With the user's own GnuPG key, ``calling_until`` is when this node's subkeys of it end (Unix
+    seconds), and ``notices`` are what a person should hear of it.
     """
 
     name: str
@@ -36,6 +37,8 @@ class Identity:
     public_key: bytes
     delegation: SignedDelegation
     sip_secret: str
+    calling_until: float | None = None
+    notices: tuple[str, ...] = ()
 
     @property
     def uris(self) -> frozenset[str]:
@@ -133,9 +136,7 @@ async def open_identity(data: DataDirectory, config: Config, *, now: float) -> I
     user = user_part(data, name, unlisted=config.node.unlisted)
     uri = canonical(user)
     key = node_key(data)
-    backend = cast("Backend", config.node.openpgp)  # checked when the configuration was read
-    user_id = f"{name} <{canonical(name)}>"  # without the secret: keys are copied to other places
-    keyring = await open_keyring(data.path, user_id, backend=backend)
+    keyring, calling_until, notices = await _keyring(data, config, name)
     return Identity(
         name=name,
         unlisted=user != name,
@@ -146,7 +147,23 @@ async def open_identity(data: DataDirectory, config: Config, *, now: float) -> I
         public_key=await keyring.export(),
         delegation=await _delegation(data, keyring, uri, key.public_key, now),
         sip_secret=sip_secret(data, config.phones.secret_file),
+        calling_until=calling_until,
+        notices=notices,
     )
+
+
+async def _keyring(
+    data: DataDirectory, config: Config, name: str
+) -> tuple[Keyring, float | None, tuple[str, ...]]:
+    """Return the keyring; of a calling key also its end, and what to tell of it."""
+    if config.node.openpgp_key:
+        from trust.calling_key import open_calling_keyring  # most nodes have a key of their own
+
+        calling = await open_calling_keyring(data.path, config.node.openpgp_key)
+        return calling, calling.not_after, calling.notices
+    backend = cast("Backend", config.node.openpgp)  # checked when the configuration was read
+    user_id = f"{name} <{canonical(name)}>"  # without the secret: keys are copied to other places
+    return await open_keyring(data.path, user_id, backend=backend), None, ()
 
 
 async def _delegation(
@@ -165,7 +182,8 @@ async def _delegation(
             serial = kept.delegation.serial + 1
             is_ours = kept.fingerprint == keyring.fingerprint and kept.delegation.uri == uri
             is_for_node = kept.delegation.node_public_key == node_public_key
-            if is_ours and is_for_node and kept.delegation.not_after > now + RENEW_BEFORE_SECONDS:
+            is_for_long = kept.delegation.not_after > now + RENEW_BEFORE_SECONDS
+            if is_ours and is_for_node and is_for_long and await _still_holds(keyring, kept):
                 return kept
     fresh = await delegate(
         keyring,
@@ -175,3 +193,12 @@ async def _delegation(
     )
     store.save(bytes(fresh))
     return fresh
+
+
+async def _still_holds(keyring: Keyring, kept: SignedDelegation) -> bool:
+    """Tell whether others, with our key as it is now, accept what we signed: the subkey may have been replaced."""
+    try:
+        await keyring.verify(kept.delegation.statement(), kept.signature, await keyring.export())
+    except (BadKey, BadSignature):
+        return False
+    return True

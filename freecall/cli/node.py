@@ -75,6 +75,11 @@ def _arguments() -> argparse.Namespace:
     command.add_argument(
         "--sip-secret-file", metavar="FILE", help="the phones' password is this file's first line"
     )
+    command.add_argument(
+        "--openpgp-key",
+        metavar="KEY",
+        help="be known by this key of your own GnuPG keyring (fingerprint or user id)",
+    )
     command.add_argument("--no-lan", action="store_true", help="do not look for nodes on the LAN")
     command.add_argument(
         "--answer-with", choices=["echo"], help="answer your calls with a service, for test nodes"
@@ -100,6 +105,7 @@ def _configuration(arguments: argparse.Namespace, data: Path) -> Config:
         listen=arguments.listen or config.node.listen,
         bootstrap=(*arguments.bootstrap, *config.node.bootstrap),
         lan=config.node.lan and not arguments.no_lan,
+        openpgp_key=arguments.openpgp_key or config.node.openpgp_key,
     )
     phones = replace(
         config.phones,

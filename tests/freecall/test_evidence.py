@@ -1,13 +1,21 @@
 """Evidence: a known person's own node is asked for first; when it is away or silent, everybody counts."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import cast
 
 from freecall.evidence import EvidenceGatherer
-from overlay.overlay import Overlay, Resolution
+from overlay.overlay import FoundClaim, Overlay, Resolution
+from overlay.protocol.claim import Claim
+from overlay.protocol.sealed_blob import seal_blob
+from tests.trust.agent import PersonsGpg
+from tests.trust.gpg import needs_gpg
 from tests.trust.memory_store import MemoryStore
+from trust.calling_key import open_calling_keyring
+from trust.delegation import Delegation, delegate
 from trust.openpgp import KeyVerifier
 from trust.pins import Pins
+from trust.protocol.packed_key import pack
 
 BOB, KEY, NODE = "sip:bob@mesh", "A" * 40, b"n" * 32
 
@@ -34,3 +42,46 @@ async def test_the_node_of_a_known_person_is_asked_for_first_and_then_everybody(
     pins.pin(BOB, KEY, b"key", 1.0, NODE)
     await gatherer.find(BOB)
     assert mesh.asked_for[2:] == [NODE, b""]
+
+
+@dataclass
+class MeshWithOneClaim:
+    """An overlay that knows one claim and one key, and counts how often the key is asked for."""
+
+    claim: Claim
+    sealed_key: bytes
+    fetched: int = 0
+
+    async def resolve(self, _uri: str, _node_public_key: bytes = b"") -> Resolution:
+        """Find the claim."""
+        return Resolution((FoundClaim(self.claim, 1, NODE, 3),), 3, 1.0)
+
+    async def resolve_node(self, _node_public_key: bytes) -> None:
+        """Find no address."""
+
+    async def fetch_blob(self, _key: bytes) -> bytes:
+        """Return the key."""
+        self.fetched += 1
+        return self.sealed_key
+
+
+@needs_gpg
+async def test_a_known_person_may_have_a_new_calling_key(tmp_path: Path) -> None:
+    with PersonsGpg() as person:
+        fingerprint = person.make_locked("Bob <bob@example.org>")
+        old = await open_calling_keyring(tmp_path / "old", fingerprint, user_home=person.home)
+        new = await open_calling_keyring(tmp_path / "new", fingerprint, user_home=person.home)
+    signed = await delegate(new, Delegation(BOB, NODE, 1, 2_000_000_000))
+    mesh = MeshWithOneClaim(
+        Claim(bytes.fromhex(fingerprint), NODE, bytes(20), bytes(signed)),
+        seal_blob(BOB, pack(await new.export())),
+    )
+    pins = Pins(MemoryStore())
+    pins.pin(BOB, fingerprint, await old.export(), 1.0, NODE)
+    gatherer = EvidenceGatherer(cast("Overlay", mesh), KeyVerifier(), pins, lambda: 1_900_000_000.0)
+    pinned = (await gatherer.gather(BOB)).pinned
+    assert pinned is not None
+    assert pinned.key == await new.export()
+    pins.pin(BOB, fingerprint, await new.export(), 1.0, NODE)
+    await gatherer.gather(BOB)
+    assert mesh.fetched == 1

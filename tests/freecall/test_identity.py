@@ -8,6 +8,9 @@ from freecall.errors import ConfigError, NotAMeshUri
 from freecall.identity import Identity, open_identity
 from freecall.mesh_uri import name_of
 from freecall.store import DataDirectory
+from tests.trust.agent import PersonsGpg
+from tests.trust.gpg import needs_gpg
+from trust import calling_key
 from trust.delegation import check
 
 NOW = 1_800_000_000.0
@@ -143,3 +146,26 @@ async def test_an_unlisted_name_leaves_room_for_the_secret(tmp_path: Path) -> No
     too_long = replace(UNLISTED, node=replace(UNLISTED.node, name="b" * 48))
     with pytest.raises(ConfigError, match="47 letters"):
         await opened(tmp_path / "e", too_long)
+
+
+@needs_gpg
+async def test_the_users_own_key_speaks_for_the_node_and_a_new_calling_key_makes_a_new_delegation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with PersonsGpg() as person:
+        monkeypatch.setenv("GNUPGHOME", str(person.home))
+        fingerprint = person.make_locked("Alice <alice@example.org>")
+        config = Config(node=NodeConfig(name="alice", openpgp_key=fingerprint))
+        with monkeypatch.context() as patched:
+            patched.setattr(calling_key, "LIFETIME_SECONDS", 20 * 86400)
+            first = await opened(tmp_path / "d", config)
+        second = await opened(tmp_path / "d", config)
+        third = await opened(tmp_path / "d", config)
+    assert first.keyring.fingerprint == second.keyring.fingerprint == fingerprint
+    assert second.calling_until is not None
+    assert second.delegation != first.delegation
+    assert third.delegation == second.delegation
+    node = third.node_key.public_key
+    await check(
+        third.keyring, third.delegation, third.public_key, now=NOW, uri=third.uri, node_public_key=node
+    )
