@@ -4,7 +4,8 @@ import argparse
 import json
 import sys
 
-from .report import machine, table
+from scripts.bench.report import machine, table
+
 from .stages import Bench
 
 
@@ -37,7 +38,7 @@ def main() -> int:
         }
         print(json.dumps(report, indent=1, ensure_ascii=False))
     else:
-        print(table(bench.figures, bench.copies))
+        print(table(bench.figures, bench.layout()))
         loads = f"load {before['load'][0]} before, {after['load'][0]} after"
         print(f"\n{before['cores']} cores, {loads}; Python {before['python']}, {before['system']}")
     return 0

@@ -10,10 +10,19 @@ from concurrent.futures import ThreadPoolExecutor
 from statistics import fmean
 from typing import Any
 
-from .report import OURS, PEERS, Figure, percentile
+from scripts.bench.report import OURS, Figure, Layout, percentile
 
 Result = dict[str, Any]
+PEERS = {"opendht": "OpenDHT", "kademlia": "plain kademlia"}
 SYSTEMS = (OURS, *PEERS)
+SECTIONS = {
+    "resolve": "200 nodes, real sockets, emulated RTT 80 ms (mean); each system with its own k and copies",
+    "copies": "the same, with 8 copies for all",
+    "cpu": "processor time",
+    "idle": "nodes that do nothing",
+    "amplification": "bytes that come for each byte of a stranger's question, UDP payloads, within a second",
+    "simulated": "simulated networks",
+}
 EQUAL_COPIES = 8
 MAX_SECONDS = 400
 
@@ -118,6 +127,16 @@ class Bench:
         self.figures.append(Figure(section, f"copies confirmed, {state}", "mean", copies))
         shares = {s: _share(runs, phase, "found", "asked") for s, runs in results.items()}
         self.figures.append(Figure(section, f"found, {state}", "%", shares, 100, more_is_better=True))
+
+    def layout(self) -> Layout:
+        """Return what the table says beside the figures."""
+        intros = {
+            section: "; ".join(
+                f"{system} k = {n['k']}, {n['copies']} copies" for system, n in systems.items()
+            )
+            for section, systems in self.copies.items()
+        }
+        return Layout(SECTIONS, PEERS, intros)
 
     def _note_copies(self, section: str, system: str, result: Result) -> None:
         numbers = {"k": result["k"], "copies": result["copies"]}

@@ -6,15 +6,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-OURS, PEERS = "freecall", ("opendht", "kademlia")
-SECTIONS = {
-    "resolve": "200 nodes, real sockets, emulated RTT 80 ms (mean); each system with its own k and copies",
-    "copies": "the same, with 8 copies for all",
-    "cpu": "processor time",
-    "idle": "nodes that do nothing",
-    "amplification": "bytes that come for each byte of a stranger's question, UDP payloads, within a second",
-    "simulated": "simulated networks",
-}
+OURS = "freecall"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the table of one benchmark says beside the figures: sections by name, peers by name, in order."""
+
+    sections: dict[str, str]
+    peers: dict[str, str]
+    intros: dict[str, str] = field(default_factory=dict)
 
 
 def percentile(samples: Sequence[float], share: float) -> float | None:
@@ -87,24 +88,21 @@ def machine() -> dict[str, Any]:
     }
 
 
-def table(figures: Iterable[Figure], copies: dict[str, dict[str, dict[str, int]]]) -> str:
+def table(figures: Iterable[Figure], layout: Layout) -> str:
     """Return Markdown for people: a table for each section."""
     by_section: dict[str, list[Figure]] = {}
     for figure in figures:
         by_section.setdefault(figure.section, []).append(figure)
     parts = []
     for section, rows in by_section.items():
-        lines = [f"### {section}: {SECTIONS[section]}"]
-        if section in copies:
-            numbers = (
-                f"{system} k = {n['k']}, {n['copies']} copies" for system, n in copies[section].items()
-            )
-            lines.append("; ".join(numbers))
+        lines = [f"### {section}: {layout.sections[section]}"]
+        if section in layout.intros:
+            lines.append(layout.intros[section])
         lines += [
-            "| | to reach | Free Call | OpenDHT | plain kademlia | peers / ours |",
-            "|---|--:|--:|--:|--:|--:|",
+            f"| | to reach | Free Call | {' | '.join(layout.peers.values())} | peers / ours |",
+            "|---|--:|--:" + "|--:" * len(layout.peers) + "|--:|",
         ]
-        lines += [_row(figure) for figure in rows]
+        lines += [_row(figure, tuple(layout.peers)) for figure in rows]
         notes = dict.fromkeys(
             f"- {figure.name.split(', ')[0]}: {figure.note}" for figure in rows if figure.note
         )
@@ -112,13 +110,13 @@ def table(figures: Iterable[Figure], copies: dict[str, dict[str, dict[str, int]]
     return "\n\n".join(parts)
 
 
-def _row(figure: Figure) -> str:
+def _row(figure: Figure, peers: Sequence[str]) -> str:
     target = _number(figure.target)
     if figure.is_reached is not None:
         target += " reached" if figure.is_reached else " MISSED"
-    values = [_number(figure.values.get(system)) for system in (OURS, *PEERS)]
+    values = [_number(figure.values.get(system)) for system in (OURS, *peers)]
     ratios = figure.ratios()
-    ratio = " / ".join(f"{ratios[peer]:.3g}" if peer in ratios else "-" for peer in PEERS)
+    ratio = " / ".join(f"{ratios[peer]:.3g}" if peer in ratios else "-" for peer in peers)
     return f"| {figure.name}, {figure.unit} | {target} | {' | '.join(values)} | {ratio} |"
 
 
