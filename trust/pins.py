@@ -24,6 +24,7 @@ class TrustState(enum.Enum):
     """What we know of a key under a name."""
 
     NEW = "new"
+    INTRODUCED = "introduced"
     PINNED = "pinned"
     VERIFIED = "verified"
     CONFLICT = "conflict"

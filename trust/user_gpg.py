@@ -14,7 +14,7 @@ READ_SECONDS = 30.0
 SIGN_SECONDS = 300.0
 """How long the person has for their passphrase, card or PIN."""
 
-MAX_LINES = 20_000
+MAX_LINES = 200_000
 LISTING = ["--with-colons", "--fixed-list-mode", "--with-keygrip"]
 QUIET = ["--batch", "--no-tty", "--no-auto-check-trustdb", "--no-auto-key-locate"]
 
@@ -77,14 +77,14 @@ class UserGpg:
             )
         return found[0]
 
-    async def key(self, fingerprint: str) -> ListedKey | None:
-        """Return what the user's keyring says of a key with this primary fingerprint, or None.
+    async def keys(self) -> list[ListedKey]:
+        """Return all keys of the keyring, people's and own ones.
 
         Raises:
             KeyringError: gpg cannot be asked.
         """
-        _, out, _ = await self._run("gpg", [*QUIET, *LISTING, "--list-keys", "--", f"0x{fingerprint}!"])
-        return next((key for key in parse_listing(out) if key.fingerprint == fingerprint), None)
+        _, out, _ = await self._run("gpg", [*QUIET, *LISTING, "--list-keys"])
+        return parse_listing(out)
 
     async def export(self, fingerprint: str) -> bytes:
         """Return a public key, binary, with self-signatures only.

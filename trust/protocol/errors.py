@@ -45,3 +45,10 @@ class LetterRefused(TrustError):
 
     def __init__(self, why: str) -> None:
         super().__init__(f"The message is not valid: {why}.")
+
+
+class IntroductionRefused(TrustError):
+    """An introduction cannot be made, read or taken."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"The introduction is not valid: {why}.")
