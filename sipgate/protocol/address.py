@@ -15,6 +15,8 @@ from .scanner import (
 )
 from .uri import Uri
 
+_DISPLAY = TOKEN | {" "}
+
 
 @dataclass(frozen=True)
 class Address:
@@ -42,7 +44,7 @@ class Address:
         elif "<" in text and ":" not in text[: text.index("<")]:  # else it may stand in a quoted parameter
             display, _, rest = text.partition("<")
             display = " ".join(words(display))
-            if not all(char in TOKEN or char == " " or char >= "\x80" for char in display):
+            if not _DISPLAY.issuperset(display) and not all(c in _DISPLAY or c >= "\x80" for c in display):
                 raise bad("display name")
             text = "<" + rest
         if text.startswith("<"):

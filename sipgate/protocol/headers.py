@@ -1,6 +1,7 @@
 """The headers of a message, in order and verbatim: what nobody changes leaves as it came."""
 
 from collections.abc import Iterator
+from typing import TypeAlias
 
 from .errors import SipError
 from .scanner import MAX_VALUES, WSP, bad, is_token, split
@@ -63,10 +64,30 @@ LISTS = frozenset(
 )
 
 
+# Header names as most programs write them: these are neither checked nor folded letter by letter.
+_USUAL = (
+    "Via From To Call-ID CSeq Contact Max-Forwards Content-Type Content-Length Route Record-Route Expires Allow"
+    " Supported Require Proxy-Require Unsupported User-Agent Server Authorization Proxy-Authorization WWW-Authenticate"
+    " Accept Proxy-Authenticate Session-Expires Min-SE RSeq RAck Reason Identity Date Event Subscription-State"
+)
+FOLDED = {
+    **{name: name.lower() for name in _USUAL.split()},
+    **{name.lower(): name.lower() for name in _USUAL.split()},
+    **COMPACT,
+}
+
+
 def fold_name(name: str) -> str:
     """Return a header name in lower case and long form."""
-    lower = name.lower()
-    return COMPACT.get(lower, lower)
+    folded = FOLDED.get(name)
+    if folded is None:
+        folded = name.lower()
+        folded = COMPACT.get(folded, folded)
+    return folded
+
+
+# (folded name, name, value, verbatim line with its folds and without the last CRLF, or None)
+Entry: TypeAlias = tuple[str, str, str, str | None]
 
 
 class Headers:
@@ -75,21 +96,23 @@ class Headers:
     __slots__ = ("_entries",)
 
     def __init__(self, items: list[tuple[str, str]] | None = None) -> None:
-        # (folded name, name, value, verbatim line or None)
-        self._entries: list[tuple[str, str, str, str | None]] = []
+        self._entries: list[Entry] = []
         for name, value in items or []:
             self.add(name, value)
 
-    def add_line(self, name: str, value: str, line: str) -> None:
-        """Append a header as it stood on the wire (``line`` with its folds, without the last CRLF)."""
-        self._entries.append((fold_name(name), name, value, line))
+    @classmethod
+    def of_entries(cls, entries: list[Entry]) -> "Headers":
+        """Return headers as they stood on the wire."""
+        headers = cls()
+        headers._entries = entries
+        return headers
 
     def get(self, name: str) -> str | None:
         """Return the first value of a header, None without one."""
         wanted = fold_name(name)
-        for folded, _, value, _ in self._entries:
-            if folded == wanted:
-                return value
+        for entry in self._entries:
+            if entry[0] == wanted:
+                return entry[2]
         return None
 
     def get_all(self, name: str) -> list[str]:
@@ -99,12 +122,12 @@ class Headers:
             SipError: a quoted string or an angle bracket in a list is not closed, or the list is longer than 128.
         """
         wanted = fold_name(name)
-        values = [value for folded, _, value, _ in self._entries if folded == wanted]
+        values = [entry[2] for entry in self._entries if entry[0] == wanted]
         if wanted not in LISTS:
             return values
         parts: list[str] = []
         for value in values:
-            parts += filter(None, split(value, ","))
+            parts += [part for part in split(value, ",") if part]
             if len(parts) > MAX_VALUES:
                 raise SipError(400, "Too many values")
         return parts
@@ -185,31 +208,36 @@ def parse_headers(lines: list[str], most: int = MAX_HEADERS) -> Headers:
     Raises:
         SipError: 400 for a line that is no header, 513 for too many or too long ones.
     """
-    headers = Headers()
+    entries: list[Entry] = []
     index, count = 0, len(lines)
     while index < count:
         start = index
         index += 1
-        while index < count and lines[index][:1] in (" ", "\t"):
+        while index < count and lines[index].startswith((" ", "\t")):
             index += 1
-        name, colon, value = lines[start].partition(":")
-        name = name.rstrip(WSP)
-        if not colon or not is_token(name):
-            raise bad("header line")
         line = lines[start]
+        name, colon, value = line.partition(":")
+        folded = FOLDED.get(name)
+        if folded is None:
+            name = name.rstrip(WSP)
+            if not is_token(name):
+                raise bad("header line")
+            folded = fold_name(name)
+        if not colon:
+            raise bad("header line")
         if index > start + 1:
             line = "\r\n".join(lines[start:index])
             value = " ".join([value.strip(WSP), *(part.strip(WSP) for part in lines[start + 1 : index])])
         if "\r" in value or "\n" in value:
             raise bad("header line")
         value = value.strip(WSP)
-        if len(value) > MAX_HEADER_VALUE or len(headers) >= most:
+        if len(value) > MAX_HEADER_VALUE or len(entries) >= most:
             raise SipError(513, "Message Too Large")
-        headers.add_line(name, value, line)
-    return headers
+        entries.append((folded, name, value, line))
+    return Headers.of_entries(entries)
 
 
-def _entry(name: str, value: str) -> tuple[str, str, str, None]:
+def _entry(name: str, value: str) -> Entry:
     """Check an own header: a line break in it would let somebody write headers of their own."""
     if not is_token(name) or "\r" in value or "\n" in value:
         raise ValueError(f"not a header: {name!r}: {value!r}")

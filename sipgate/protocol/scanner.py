@@ -41,12 +41,21 @@ def split(text: str, separator: str) -> list[str]:
         SipError: a quoted string or an angle bracket is not closed, or there are more than 128 parts.
     """
     if '"' not in text and "<" not in text:
+        if separator not in text:
+            return [text.strip(WSP)]
         parts = text.split(separator, MAX_VALUES)
+    elif separator not in text and _is_one_name_addr(text):
+        return [text.strip(WSP)]
     else:
         parts = _split_outside(text, separator)
     if len(parts) > MAX_VALUES:
         raise SipError(400, "Too many values")
     return [part.strip(WSP) for part in parts]
+
+
+def _is_one_name_addr(text: str) -> bool:
+    """Tell at a glance that there is nothing to close: no quotes, and one pair of angle brackets."""
+    return '"' not in text and text.count("<") == text.count(">") == 1 and text.find("<") < text.find(">")
 
 
 def _split_outside(text: str, separator: str) -> list[str]:
@@ -89,7 +98,8 @@ def unquote(text: str) -> str:
     """Return the content of a quoted string; other text as it is."""
     if len(text) < 2 or text[0] != '"' or text[-1] != '"':
         return text
-    return _ESCAPED.sub(r"\1", text[1:-1])
+    inner = text[1:-1]
+    return _ESCAPED.sub(r"\1", inner) if "\\" in inner else inner
 
 
 def quote(text: str) -> str:
@@ -104,8 +114,7 @@ def parse_parameters(text: str, what: str) -> dict[str, str | None]:
         SipError: a name or an unquoted value is no token (hosts in brackets allowed), or a name comes twice.
     """
     parameters: dict[str, str | None] = {}
-    stripped = text.strip(WSP)
-    if not stripped:
+    if not text or not (stripped := text.strip(WSP)):
         return parameters
     if stripped[0] != ";":
         raise bad(what)
@@ -116,9 +125,9 @@ def parse_parameters(text: str, what: str) -> dict[str, str | None]:
         name, equals, value = part.partition("=")
         name = name.rstrip(WSP).lower()
         value = value.lstrip(WSP)
-        if not is_token(name) or name in parameters:
+        if not name or not TOKEN.issuperset(name) or name in parameters:
             raise bad(what)
-        if equals and not is_gen_value(value):
+        if equals and (not value or not _GEN_VALUE.issuperset(value)) and not is_gen_value(value):
             raise bad(what)
         parameters[name] = value if equals else None
     return parameters

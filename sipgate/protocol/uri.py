@@ -85,9 +85,9 @@ class Uri:
 def _parse_sip(scheme: str, rest: str) -> Uri:
     user = password = None
     before, at, after = rest.partition("@")
-    if "@" in after:
-        raise bad("URI")
     if at:
+        if "@" in after:
+            raise bad("URI")
         user, colon, secret = before.partition(":")
         password = secret if colon else None
         if not user or not _USER.issuperset(user) or (password and not _PASSWORD.issuperset(password)):
@@ -97,9 +97,10 @@ def _parse_sip(scheme: str, rest: str) -> Uri:
     rest, question, headers = rest.partition("?")
     hostport, semicolon, parameters = rest.partition(";")
     host, port = parse_host_port(hostport)
-    if question and (not headers or not all(c in _HEADER or c in "&=" for c in headers)):
-        raise bad("URI")
-    _check_escapes(headers)
+    if question:
+        if not headers or not all(c in _HEADER or c in "&=" for c in headers):
+            raise bad("URI")
+        _check_escapes(headers)
     return Uri(
         scheme=scheme,
         user=user,

@@ -24,10 +24,14 @@ class Via:
             SipError: malformed.
         """
         head, semicolon, parameters = text.partition(";")
-        parts = [part.strip(WSP) for part in head.split("/", 2)]
-        if len(parts) != 3 or parts[0].upper() != "SIP" or parts[1] != "2.0":
-            raise bad("Via")
-        transport, _, sent_by = parts[2].replace("\t", " ").partition(" ")
+        if head.startswith("SIP/2.0/"):
+            rest = head[8:].strip(WSP)
+        else:
+            parts = [part.strip(WSP) for part in head.split("/", 2)]
+            if len(parts) != 3 or parts[0].upper() != "SIP" or parts[1] != "2.0":
+                raise bad("Via")
+            rest = parts[2]
+        transport, _, sent_by = rest.replace("\t", " ").partition(" ")
         if not is_token(transport) or not sent_by:
             raise bad("Via")
         host, port = _parse_sent_by(sent_by.strip(WSP))
@@ -64,6 +68,6 @@ class Via:
 def _parse_sent_by(text: str) -> tuple[str, int | None]:
     """Read ``host[:port]``; around this colon, and only there, white space may stand."""
     host, colon, port = text.rpartition(":")
-    if colon and "]" not in port:
+    if colon and "]" not in port and (host[-1:] in WSP or port[:1] in WSP):
         text = f"{host.rstrip(WSP)}:{port.lstrip(WSP)}"
     return parse_host_port(text)

@@ -92,4 +92,5 @@ def test_address(text: str) -> None:
     theirs, ours = accepted_by_both(sipmessage.Address.parse, Address.parse, text)
     assert same_uri(theirs.uri, ours.uri)
     assert same_parameters(theirs.parameters, ours.parameters)
-    assert "\\" in text or theirs.name == ours.display_name  # it keeps some quoted pairs
+    # it keeps some quoted pairs, and reads a tab as a space
+    assert "\\" in text or theirs.name == ours.display_name.replace("\t", " ")
