@@ -11,7 +11,8 @@ from overlay.errors import OverlayError
 from sipgate.ports import Admission, IncomingCaller, LocalUser, Peer, Refusal, Trust
 from trust.delegation import DelegationRefused, SignedDelegation, check
 from trust.keyring import BadKey, Verifier
-from trust.pins import Pins, TrustState
+from trust.pins import TrustState
+from trust.standing import Standings
 from trust.uris import self_certifying_uri
 
 from .errors import NotAMeshUri
@@ -23,9 +24,11 @@ logger = logging.getLogger(__name__)
 SELF: Final = "self"
 TRUST: dict[TrustState, Trust] = {
     TrustState.NEW: "new",
+    TrustState.INTRODUCED: "introduced",
     TrustState.PINNED: "pinned",
     TrustState.VERIFIED: "verified",
 }
+KNOWN = (TrustState.PINNED, TrustState.VERIFIED)
 MAX_REMEMBERED_KEYS = 1000
 
 
@@ -105,8 +108,9 @@ class MeshDirectory:
             trust=TRUST[claim.trust],
             fingerprint=claim.fingerprint,
             node_public_key=claim.node_public_key,
-            known=claim.trust in (TrustState.PINNED, TrustState.VERIFIED),
+            known=claim.trust in KNOWN,
             endpoints=tuple((endpoint.host, endpoint.port) for endpoint in claim.endpoints),
+            introduced_by=claim.introduced_by,
         )
 
     def _myself(self, uri: str) -> Peer:
@@ -131,6 +135,8 @@ def choose(evidence: Evidence) -> ClaimEvidence:
     name, user = name_of(evidence.uri), user_of(evidence.uri)
     if evidence.pinned is not None:
         return evidence.pinned
+    if evidence.forbidden is not None:
+        raise Refusal(403, f"{name} was not called. {evidence.forbidden}")
     if evidence.conflict:
         raise Refusal(
             403,
@@ -138,7 +144,8 @@ def choose(evidence: Evidence) -> ClaimEvidence:
         )
     if evidence.pinned_fingerprint is not None:
         raise Refusal(480, f"{name} is known, but not on the mesh now. Try again later.")
-    people = {claim.fingerprint: claim for claim in evidence.believable}
+    claims = _vouched_for(evidence.believable)
+    people = {claim.fingerprint for claim in claims}
     if not people:
         raise Refusal(404, f"Nobody on the mesh is called {user}.")
     if len(people) > 1:
@@ -147,18 +154,27 @@ def choose(evidence: Evidence) -> ClaimEvidence:
             f"{len(people)} people call themselves {name}. Choose one by the long address.",
             alternatives=tuple(self_certifying_uri(user, fingerprint) for fingerprint in sorted(people)),
         )
-    return max(evidence.believable, key=lambda claim: (bool(claim.endpoints), claim.serial))
+    return max(claims, key=lambda claim: (bool(claim.endpoints), claim.serial))
+
+
+def _vouched_for(claims: tuple[ClaimEvidence, ...]) -> tuple[ClaimEvidence, ...]:
+    """Return the claims of the one stranger whom the user's keyring or somebody known vouches for; else all."""
+    for state in (TrustState.VERIFIED, TrustState.INTRODUCED):
+        vouched = tuple(claim for claim in claims if claim.trust is state)
+        if vouched:
+            return vouched
+    return claims
 
 
 class MeshAdmission:
     """Answers the gateway's `Admission` port: may this caller, with this key, ring our user?"""
 
     def __init__(
-        self, me: Self, verifier: Verifier, pins: Pins, keys: PeerKeys, clock: Callable[[], float]
+        self, me: Self, verifier: Verifier, standings: Standings, keys: PeerKeys, clock: Callable[[], float]
     ) -> None:
         self._me = me
         self._verifier = verifier
-        self._pins = pins
+        self._standings = standings
         self._keys = keys
         self._clock = clock
 
@@ -182,13 +198,7 @@ class MeshAdmission:
         except (NotAMeshUri, DelegationRefused, BadKey) as error:
             raise Refusal(403, f"The caller could not show who they are: {error}") from error
         name = name_of(uri)
-        if signed.fingerprint == self._me.fingerprint:
-            trust: Trust = SELF
-        else:
-            state = self._pins.state_of(uri, signed.fingerprint)
-            if state is TrustState.CONFLICT:
-                raise Refusal(403, f"{name} has another key here than before: the call was refused.")
-            trust = TRUST[state]
+        trust, introduced_by, known = await self._standing(uri, signed.fingerprint)
         self._keys.remember(signed.fingerprint, caller.openpgp_key)
         return Peer(
             uri=uri,
@@ -196,8 +206,20 @@ class MeshAdmission:
             trust=trust,
             fingerprint=signed.fingerprint,
             node_public_key=caller.node_public_key,
-            known=trust != "new",
+            known=known,
+            introduced_by=introduced_by,
         )
+
+    async def _standing(self, uri: str, fingerprint: str) -> tuple[Trust, tuple[str, ...], bool]:
+        """Return the trust in the caller, who introduced them, and whether we know them."""
+        if fingerprint == self._me.fingerprint:
+            return SELF, (), True
+        standing = await self._standings.of(uri, fingerprint)
+        if standing.problem is not None:
+            raise Refusal(403, f"The call of {name_of(uri)} was refused: their key is not accepted here.")
+        if standing.state is TrustState.CONFLICT:
+            raise Refusal(403, f"{name_of(uri)} has another key here than before: the call was refused.")
+        return TRUST[standing.state], standing.introduced_by, standing.state in KNOWN
 
 
 class MeshAudience:

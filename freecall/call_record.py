@@ -36,7 +36,7 @@ class CallRecord:
     @property
     def is_uninvited(self) -> bool:
         """Whether a stranger called and nobody answered: anybody can make as many of these as they like."""
-        return self.direction == "in" and self.trust == "new" and not self.answered
+        return self.direction == "in" and self.trust in ("new", "introduced") and not self.answered
 
     def clipped(self) -> "CallRecord":
         """Return the record with no text longer than `MAX_TEXT`: some of them are the other side's words."""

@@ -193,8 +193,10 @@ def _gateway(
         node_key=identity.node_key.private_key,
         accounts=OneUser(user, identity.uris),
         directory=MeshDirectory(me, gatherer, keys, lambda: _own_endpoints(ports)),
-        admission=HearingAdmission(MeshAdmission(me, keyring, pins, keys, wall_clock), letters.heard_from),
-        audience=MeshAudience(MeshAdmission(me, keyring, pins, keys, wall_clock)),
+        admission=HearingAdmission(
+            MeshAdmission(me, keyring, gatherer.standings, keys, wall_clock), letters.heard_from
+        ),
+        audience=MeshAudience(MeshAdmission(me, keyring, gatherer.standings, keys, wall_clock)),
         shows_calls=config.calls.show_busy,
         media=media,
         services=_services(config, identity),

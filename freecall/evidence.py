@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from overlay.errors import WireError
@@ -15,6 +15,7 @@ from trust.delegation import DelegationRefused, SignedDelegation, check
 from trust.keyring import BadKey, Verifier
 from trust.pins import Pins, TrustState
 from trust.protocol.packed_key import unpack
+from trust.standing import Standing, Standings
 
 from .mesh_uri import short_uri
 from .meshes import Directory
@@ -40,6 +41,12 @@ class ClaimEvidence:
     copies: int
     problem: str | None
     is_own: bool = False
+    standing: Standing | None = None
+
+    @property
+    def introduced_by(self) -> tuple[str, ...]:
+        """The URIs of known people who vouch for this key."""
+        return () if self.standing is None else self.standing.introduced_by
 
     @property
     def is_believable(self) -> bool:
@@ -56,6 +63,8 @@ class ClaimEvidence:
             "endpoints": [str(endpoint) for endpoint in self.endpoints],
             "verified_delegation": self.is_believable,
             "problem": self.problem,
+            "introduced_by": list(self.introduced_by),
+            "why": [asdict(reason) for reason in (self.standing.reasons if self.standing else ())],
             "copies": self.copies,
         }
 
@@ -83,7 +92,14 @@ class Evidence:
     @property
     def conflict(self) -> bool:
         """True when the name is pinned to one key and only others claim it now."""
-        return self.pinned_fingerprint is not None and self.pinned is None and bool(self.claims)
+        unknown = self.pinned_fingerprint is not None and self.pinned is None and self.forbidden is None
+        return unknown and bool(self.claims)
+
+    @property
+    def forbidden(self) -> str | None:
+        """Why the pinned key must not be used, by the user's own keyring; a sentence, or None."""
+        mine = [c.standing for c in self.claims if c.fingerprint == self.pinned_fingerprint]
+        return next((standing.problem for standing in mine if standing and standing.problem), None)
 
     def as_json(self) -> dict[str, Any]:
         """Return the evidence as one stable JSON object."""
@@ -108,10 +124,12 @@ class EvidenceGatherer:
         pins: Pins,
         clock: Callable[[], float],
         own_fingerprint: str | None = None,
+        standings: Standings | None = None,
     ) -> None:
         self._overlay = overlay
         self._verifier = verifier
         self._pins = pins
+        self.standings = standings or Standings(pins)
         self._clock = clock
         self._own_fingerprint = own_fingerprint
 
@@ -154,18 +172,20 @@ class EvidenceGatherer:
         async with asyncio.TaskGroup() as group:
             where = group.create_task(self._overlay.resolve_node(claim.node_public_key))
             proof = group.create_task(self._prove(uri, found, fingerprint))
-        record, (key, serial, problem) = where.result(), proof.result()
+            judged = group.create_task(self.standings.of(uri, fingerprint))
+        record, (key, serial, problem), standing = where.result(), proof.result(), judged.result()
         return ClaimEvidence(
             fingerprint=fingerprint,
-            trust=self._pins.state_of(uri, fingerprint),
+            trust=standing.state,
             node_public_key=claim.node_public_key,
             node_id=node_id_of(claim.node_public_key),
             endpoints=record.endpoints if record else (),
             key=key,
             serial=serial,
             copies=found.copies,
-            problem=problem,
+            problem=problem or standing.problem,
             is_own=fingerprint == self._own_fingerprint,
+            standing=standing,
         )
 
     async def _prove(

@@ -9,6 +9,7 @@ from .events import Event
 
 TRUST_WORDS = {
     "new": "new person",
+    "introduced": "introduced",
     "pinned": "same key as before",
     "verified": "verified in person",
     "self": "yourself",
@@ -82,6 +83,8 @@ class Narrator:
         self._peers[f["call"]] = f["peer"]
         who = f["peer"].removeprefix("sip:")
         trust = TRUST_WORDS.get(f["trust"], f["trust"])
+        if f["trust"] == "introduced":
+            trust = "introduced by " + " and ".join(uri.removeprefix("sip:") for uri in f["introduced_by"])
         return f"{who} is calling ({trust})" if f["direction"] == "in" else f"Calling {who} ({trust})"
 
     def _call_ringing(self, f: dict[str, Any]) -> str:
@@ -94,7 +97,7 @@ class Narrator:
         who = self._name(f)
         words = " ".join(f["words"])
         signed = "signed by the pinned key" if f["signed"] and f["pinned"] else "NOT SIGNED"
-        hint = "  Compare these words with the other person." if f["trust"] == "new" else ""
+        hint = "  Compare these words with the other person." if f["trust"] in ("new", "introduced") else ""
         return (
             f"[lock] {who}: {TRUST_WORDS.get(f['trust'], f['trust'])}, {signed}.\n"
             f"          key    {spaced(f['fingerprint'])}\n"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from .ports import Trust
+from .ports import Peer, Trust
 
 Direction = Literal["out", "in"]
 By = Literal["phone", "peer", "node"]
@@ -45,6 +45,13 @@ class CallStarted:
     display: str
     trust: Trust
     call_id: str
+    introduced_by: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, peer: Peer, call: str, direction: Direction, call_id: str) -> "CallStarted":
+        """Return the beginning of a call with ``peer``."""
+        known = (peer.uri, peer.display_name, peer.trust)
+        return cls(call, direction, *known, call_id, peer.introduced_by)
 
 
 @dataclass(frozen=True)

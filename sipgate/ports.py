@@ -9,7 +9,7 @@ ICE or DTLS exist: it passes SDP, letters and keys on as bytes.
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-Trust = Literal["new", "pinned", "verified", "self"]
+Trust = Literal["new", "introduced", "pinned", "verified", "self"]
 Role = Literal["caller", "callee"]
 
 
@@ -46,7 +46,7 @@ class Peer:
     """The other party of a call, as far as it is known: who, how sure, and which node speaks for them.
 
     `known` says that it may learn where we are while it still rings. `endpoints` are (IP literal, TCP port)
-    of the node, best first.
+    of the node, best first. `introduced_by` are the URIs of known people who vouch for them.
     """
 
     uri: str
@@ -56,6 +56,7 @@ class Peer:
     node_public_key: bytes
     known: bool
     endpoints: tuple[tuple[str, int], ...] = ()
+    introduced_by: tuple[str, ...] = ()
 
 
 class Directory(Protocol):

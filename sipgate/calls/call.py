@@ -359,11 +359,7 @@ class Call:
     def _invite(self) -> None:
         assert self._callee is not None
         peer = self._callee.peer
-        self._on_event(
-            CallStarted(
-                self.id, self.direction, peer.uri, peer.display_name, peer.trust, self._callee.call_id
-            )
-        )
+        self._on_event(CallStarted.of(peer, self.id, self.direction, self._callee.call_id))
         self._inviting.begin(self._callee.legs, self._callee.offer, self, self._tasks)
 
     async def _drop(self, leg: CalleeLeg) -> None:

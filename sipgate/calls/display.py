@@ -9,7 +9,13 @@ from .cause import escape
 MAX_NAME = 48
 SEPARATOR = " · "
 
-_WORDS: dict[Trust, str] = {"new": "new person", "pinned": "same key", "verified": "verified", "self": ""}
+_WORDS: dict[Trust, str] = {
+    "new": "new person",
+    "introduced": "introduced",
+    "pinned": "same key",
+    "verified": "verified",
+    "self": "",
+}
 _ALLOWED = frozenset(" -'._,()@+&")
 
 

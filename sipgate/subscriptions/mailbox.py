@@ -46,7 +46,9 @@ class Mailbox:
 
 
 def _waiting(missed: MissedCall) -> Waiting:
-    peer = Peer(missed.peer, missed.display, missed.trust, "", b"", known=missed.trust != "new")
+    peer = Peer(
+        missed.peer, missed.display, missed.trust, "", b"", known=missed.trust in ("pinned", "verified")
+    )
     return Waiting(name_addr(peer), "missed call", missed.at)
 
 

@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 
 from freecall.adapters import OneUser, PeerKeys, choose
@@ -5,6 +7,7 @@ from freecall.evidence import ClaimEvidence, Evidence
 from overlay.protocol.endpoint import Endpoint
 from sipgate.ports import LocalUser, Refusal
 from trust.pins import TrustState
+from trust.standing import Standing
 
 ALICE, BOB, EVE = "A" * 40, "B" * 40, "E" * 40
 HERE = (Endpoint("192.0.2.1", 7350),)
@@ -34,6 +37,26 @@ def refusal(found: Evidence) -> Refusal:
 
 def test_one_unknown_claim_is_followed() -> None:
     assert choose(evidence(claim(BOB))).fingerprint == BOB
+
+
+def test_of_several_strangers_the_one_is_called_for_whom_somebody_vouches() -> None:
+    found = evidence(claim(EVE), claim(BOB, trust=TrustState.INTRODUCED), claim(ALICE))
+    assert choose(found).fingerprint == BOB
+    found = evidence(claim(EVE, trust=TrustState.INTRODUCED), claim(BOB, trust=TrustState.VERIFIED))
+    assert choose(found).fingerprint == BOB
+    found = evidence(claim(EVE, trust=TrustState.INTRODUCED), claim(BOB, trust=TrustState.INTRODUCED))
+    assert refusal(found).status == 300
+    found = evidence(claim(EVE, trust=TrustState.INTRODUCED, problem="bad"), claim(BOB))
+    assert choose(found).fingerprint == BOB
+
+
+def test_a_pinned_key_that_the_users_keyring_forbids_is_not_called_and_is_no_conflict() -> None:
+    standing = Standing(TrustState.PINNED, (), problem="It is revoked.")
+    mine = dataclasses.replace(claim(BOB, problem="It is revoked."), standing=standing)
+    found = evidence(mine, pinned=BOB)
+    assert not found.conflict
+    assert refusal(found).status == 403
+    assert refusal(found).reason == "bob was not called. It is revoked."
 
 
 def test_a_pinned_claim_wins_over_any_number_of_others() -> None:
