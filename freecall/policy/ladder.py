@@ -1,0 +1,103 @@
+"""The ladder: who rings, who is told to write, who has to work first. Pure: the clock's reading is passed in."""
+
+import enum
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from .budget import HOUR, Budget
+from .puzzle import LEAST_BITS, MOST_BITS
+
+Strangers = Literal["ring", "message", "refuse", "work"]
+
+
+class Rung(enum.Enum):
+    """How well a caller is known here."""
+
+    CONTACT = "contact"
+    INTRODUCED = "introduced"
+    STRANGER = "stranger"
+
+
+class Answer(enum.Enum):
+    """What becomes of a call."""
+
+    RING = "ring"
+    WAIT = "wait"
+    MESSAGE = "message"
+    REFUSE = "refuse"
+    WORK = "work"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer; with `WAIT` the `seconds` until it may be another, with `WORK` how many zero `bits` are asked for."""
+
+    answer: Answer
+    seconds: float = 0.0
+    bits: int = 0
+
+
+class Pressure:
+    """How many strangers have called lately: a count of which half is forgotten in half an hour."""
+
+    def __init__(self, half_life: float = HOUR / 2) -> None:
+        self._half_life = half_life
+        self._count = 0.0
+        self._at = 0.0
+
+    def add(self, now: float) -> None:
+        """Count one."""
+        self._count = self.count(now) + 1
+        self._at = now
+
+    def count(self, now: float) -> float:
+        """Return the count as of now."""
+        return self._count * math.exp2((self._at - now) / self._half_life)
+
+
+class Ladder:
+    """Judges callers whom nobody has blocked."""
+
+    def __init__(self, strangers: Strangers, budget: Budget) -> None:
+        self._strangers = strangers
+        self._budget = budget
+        self._pressure = Pressure()
+
+    def judge(
+        self,
+        rung: Rung,
+        fingerprint: str,
+        host: str,
+        now: float,
+        *,
+        proof: str = "",
+        has_worked: bool = False,
+    ) -> Verdict:
+        """Return what becomes of a call, and count it if it is a stranger's.
+
+        `host` is the IP address that it comes from. `proof` is what the caller paid with; `has_worked` tells
+        that it is a good one.
+        """
+        if rung is not Rung.STRANGER:
+            return Verdict(Answer.RING)
+        self._pressure.add(now)
+        if self._strangers == "message":
+            return Verdict(Answer.MESSAGE)
+        if self._strangers == "refuse":
+            return Verdict(Answer.REFUSE)
+        if wait := self._budget.wait(fingerprint, host, now):
+            return Verdict(Answer.WAIT, seconds=wait)
+        if self._strangers == "work" and (not has_worked or self._budget.is_spent(proof)):
+            return Verdict(Answer.WORK, bits=self.bits(now))
+        self._budget.take(fingerprint, host, now, proof)
+        return Verdict(Answer.RING)
+
+    def give_back(self, fingerprint: str) -> None:
+        """Take back the ring of a stranger who turned out not to be the one they said."""
+        self._budget.give_back(fingerprint)
+
+    def bits(self, now: float) -> int:
+        """Return how hard a puzzle is now: one bit more for each doubling of the strangers that came lately."""
+        harder = int(math.log2(1 + self._pressure.count(now) / 2))
+        return min(LEAST_BITS + harder, MOST_BITS)
