@@ -7,15 +7,25 @@ from collections.abc import Callable
 
 from scripts.bench.report import Figure, Layout, machine, table
 
-from . import parser
+from . import load, parser
 
 LAYOUT = Layout(
     sections={
-        parser.SECTION: f"one core; an INVITE of {len(parser.INVITE):,} bytes with {len(parser.SDP)} of SDP"
+        parser.SECTION: f"one core; an INVITE of {len(parser.INVITE):,} bytes, {len(parser.SDP)} of them SDP",
+        load.REGISTRATIONS: f"REGISTER with digest over UDP, {load.USERS:,} phones, one core",
+        load.CALLS: "INVITE with digest, 180, 200, ACK, BYE between phones of one node over UDP, one core",
     },
     peers={"kamailio": "Kamailio", "sipmessage": "sipmessage"},
 )
-SECTIONS: dict[str, Callable[[], list[Figure]]] = {parser.SECTION: parser.measure}
+
+
+def sections(*, quick: bool) -> dict[str, Callable[[], list[Figure]]]:
+    """Return what can be measured."""
+    return {
+        parser.SECTION: parser.measure,
+        load.REGISTRATIONS: lambda: load.registrations(quick=quick),
+        load.CALLS: lambda: load.calls(quick=quick),
+    }
 
 
 def main() -> int:
@@ -25,14 +35,16 @@ def main() -> int:
     )
     arguments.add_argument("sections", nargs="*", help="which sections; all by default")
     arguments.add_argument("--json", action="store_true", help="print JSON")
+    arguments.add_argument("--quick", action="store_true", help="shorter runs, three minutes")
     options = arguments.parse_args()
-    unknown = set(options.sections) - set(SECTIONS)
+    known = sections(quick=options.quick)
+    unknown = set(options.sections) - set(known)
     if unknown:
-        arguments.error(f"no section {min(unknown)!r}; there are {', '.join(SECTIONS)}")
+        arguments.error(f"no section {min(unknown)!r}; there are {', '.join(known)}")
     before = machine()
     figures: list[Figure] = []
-    for name in options.sections or SECTIONS:
-        figures += SECTIONS[name]()
+    for name in options.sections or known:
+        figures += known[name]()
     after = machine()
     if options.json:
         report = {
