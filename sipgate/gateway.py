@@ -37,12 +37,16 @@ from .ports import (
     Admission,
     Audience,
     Directory,
+    Doorkeeper,
     LocalUser,
     Mailbox,
     MediaFactory,
     Nobody,
+    NoWork,
+    OpenDoor,
     Refusal,
     Service,
+    Work,
 )
 from .protocol.digest import Nonces
 from .protocol.uri import Uri
@@ -79,6 +83,8 @@ class Gateway:
         on_event: Callable[[GatewayEvent], None],
         mailbox: Mailbox | None = None,
         audience: Audience | None = None,
+        doorkeeper: Doorkeeper | None = None,
+        work: Work | None = None,
         shows_calls: bool = False,
         domain: str = "mesh",
         limits: Limits | None = None,
@@ -107,6 +113,8 @@ class Gateway:
             token=token,
             clock=self._now,
             sender=self._endpoint,
+            doorkeeper=doorkeeper or OpenDoor(),
+            work=work or NoWork(),
         )
         self._stack = AsyncExitStack()
         self._tasks: set[asyncio.Task[None]] = set()

@@ -6,6 +6,7 @@ Who stands behind a name (`Directory`), whether a caller may ring (`Admission`),
 ICE or DTLS exist: it passes SDP, letters and keys on as bytes.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -17,11 +18,19 @@ class Refusal(Exception):
     """The call is refused: `status` for the phone, `reason` as a sentence for the person who holds it.
 
     `warning` is the text of a Warning header (RFC 3261 20.43, code 399) where one is apt; `alternatives` are
-    the URIs for the Contacts of a 300 Multiple Choices.
+    the URIs for the Contacts of a 300 Multiple Choices; `retry_after` are seconds until it is worth another
+    try; `challenge` is the WWW-Authenticate of a 401.
     """
 
     def __init__(
-        self, status: int, reason: str, warning: str | None = None, alternatives: tuple[str, ...] = ()
+        self,
+        status: int,
+        reason: str,
+        warning: str | None = None,
+        alternatives: tuple[str, ...] = (),
+        *,
+        retry_after: int | None = None,
+        challenge: str | None = None,
     ) -> None:
         if not 300 <= status <= 699:
             raise ValueError(f"{status} is not a final failure status")
@@ -30,6 +39,8 @@ class Refusal(Exception):
         self.reason = reason
         self.warning = warning
         self.alternatives = alternatives
+        self.retry_after = retry_after
+        self.challenge = challenge
 
 
 class MediaRefused(Refusal):
@@ -69,7 +80,10 @@ class Directory(Protocol):
 
 @dataclass(frozen=True)
 class IncomingCaller:
-    """What an INVITE from another node claims. Its Identity has proven the node key, nothing else."""
+    """What an INVITE from another node claims. Its Identity has proven the node key, nothing else.
+
+    `remote_host` is the IP address that it came from; `proof` is its Authorization, empty without.
+    """
 
     uri: str
     called_uri: str
@@ -77,6 +91,8 @@ class IncomingCaller:
     openpgp_key: bytes
     delegation: bytes
     display_name: str
+    remote_host: str = ""
+    proof: str = ""
 
 
 class Admission(Protocol):
@@ -85,6 +101,37 @@ class Admission(Protocol):
     async def admit(self, caller: IncomingCaller) -> Peer:
         """Return the caller as we know it; raise `Refusal` (403 and others) to turn it away."""
         ...
+
+
+class Doorkeeper(Protocol):
+    """Turns callers away before anything is spent on them: no call has begun, and nothing they say was checked."""
+
+    async def knock(self, caller: IncomingCaller) -> None:
+        """Return when the caller may come in to be admitted; raise `Refusal` else (401: after some work)."""
+        ...
+
+
+class OpenDoor:
+    """Lets everybody in."""
+
+    async def knock(self, caller: IncomingCaller) -> None:
+        """Return."""
+
+
+class Work(Protocol):
+    """Does the work that another node asks of a caller whom it does not know."""
+
+    async def prove(self, challenge: str, called_uri: str, is_wanted: Callable[[], bool]) -> str | None:
+        """Return the Authorization that a WWW-Authenticate asks for; None when it cannot be, or is no longer wanted."""
+        ...
+
+
+class NoWork:
+    """Does none."""
+
+    async def prove(self, challenge: str, called_uri: str, is_wanted: Callable[[], bool]) -> str | None:  # noqa: ARG002
+        """Return None."""
+        return None
 
 
 class Audience(Protocol):

@@ -69,7 +69,7 @@ class SipCalleeLeg(DialogLeg):
             await self._try(self._request(offer, 2), junction)
 
     async def _try(self, invite: Request, junction: Junction) -> bool:
-        """Send an INVITE and follow it; tell whether it is to be sent again, with a longer session interval."""
+        """Send an INVITE and follow it; tell whether it is to be sent again, with what was asked for."""
         self._invite = invite
         self._sending = Sending(self.line.sender, invite, self.line.ways())
         async with aclosing(self._sending.responses()) as responses:
@@ -78,13 +78,16 @@ class SipCalleeLeg(DialogLeg):
                     self._progress(response, junction)
                 elif response.status < 300:
                     await self._success(response, self._sending.way, junction)
-                elif response.status == 422 and invite.cseq.number == 1 and self._may_ask_again(response):
+                elif invite.cseq.number == 1 and await self._may_ask_again(response):
                     return True
                 else:
                     self._fail(response, junction, is_made_up=self._sending.is_made_up)
         return False
 
-    def _may_ask_again(self, response: Response) -> bool:
+    async def _may_ask_again(self, response: Response) -> bool:
+        """Tell whether a refusal asks for something that the next INVITE can give."""
+        if response.status != 422:
+            return False
         try:
             return not self._cancelled and self._keep_alive.raise_to(response)
         except SipError:

@@ -11,6 +11,7 @@ from sipgate.protocol.message import Request, reply
 from sipgate.protocol.uri import Uri
 from sipgate.server_transaction import ServerTransaction
 from sipgate.target import mesh_uri
+from sipgate.transport import Flow
 
 from .call import Call
 from .caller_leg import SipCallerLeg
@@ -39,10 +40,12 @@ class FromNode:
         key = sender_of(request)
         self.replays.refuse_replay(request)
         max_forwards = hops_left(request)
-        caller, content = self._caller(request, key)
+        caller, content = self._caller(request, flow, key)
         called = called_party(self.node, caller.called_uri)
         local = called.user.uri if called.user is not None else called.uri
         standing = await self._replaced(request, local)
+        if standing is None:
+            await self.node.doorkeeper.knock(caller)
         self.switchboard.check_room(local, key)
         line = line_to_caller(self.node, request, flow, key, local)
         leg = SipCallerLeg(transaction, line, self.node.dialogs, self.node.token())
@@ -63,7 +66,7 @@ class FromNode:
             raise Refusal(481, "The call that was to be taken over is over")
         return Replaced(standing.beyond, partial(exchange.take_over, standing))
 
-    def _caller(self, request: Request, key: bytes) -> tuple[IncomingCaller, Content]:
+    def _caller(self, request: Request, flow: Flow, key: bytes) -> tuple[IncomingCaller, Content]:
         content = content_of(request)
         if not content.sdp:
             raise Refusal(488, NO_OFFER)
@@ -77,5 +80,7 @@ class FromNode:
             openpgp_key=content.openpgp_key,
             delegation=content.delegation,
             display_name=plain_name(request.from_.display_name),
+            remote_host=flow.remote[0],
+            proof=request.headers.get("Authorization") or "",
         )
         return caller, content

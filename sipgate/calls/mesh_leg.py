@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
+from dataclasses import replace
 
 from sipgate.addresses import our_address_on, our_address_towards
-from sipgate.ports import LocalUser, Peer, Refusal
+from sipgate.ports import LocalUser, Peer, Refusal, Work
 from sipgate.protocol.address import Address
-from sipgate.protocol.message import Request
+from sipgate.protocol.message import Request, Response
 from sipgate.protocol.scanner import quote
 from sipgate.transport import Flow, Hop
 
@@ -23,13 +24,26 @@ MAX_HOPS = 8
 
 
 class MeshCalleeLeg(SipCalleeLeg):
-    """A B leg to another node: the first INVITE carries who calls."""
+    """A B leg to another node: the first INVITE carries who calls, and the next one the work that was asked for."""
 
     def __init__(
-        self, line: Line, dialogs: Dialogs, tag: str, invitation: Invitation, user: LocalUser
+        self, line: Line, dialogs: Dialogs, tag: str, invitation: Invitation, user: LocalUser, work: Work
     ) -> None:
         super().__init__(line, dialogs, tag, invitation)
         self._user = user
+        self._work = work
+
+    async def _may_ask_again(self, response: Response) -> bool:
+        challenge = response.headers.get("WWW-Authenticate")
+        if response.status != 401 or challenge is None:
+            return False
+        called = self._invitation.request_uri
+        proof = await self._work.prove(challenge, called, lambda: not self._cancelled)
+        if proof is None or self._cancelled:
+            return False
+        headers = (*self._invitation.headers, ("Authorization", proof))
+        self._invitation = replace(self._invitation, headers=headers)
+        return True
 
     def _body(self, offer: bytes) -> tuple[str, bytes]:
         return first_offer(offer, self._user)
@@ -53,7 +67,7 @@ def leg_to_node(
     name = plain_name(user.display_name)
     from_ = f"{quote(name)} <{user.uri}>" if name else f"<{user.uri}>"
     invitation = Invitation(target, from_, f"<{target}>", call_id, max_forwards, headers)
-    return MeshCalleeLeg(line, node.dialogs, node.token(), invitation, user)
+    return MeshCalleeLeg(line, node.dialogs, node.token(), invitation, user, node.work)
 
 
 def line_to_caller(node: Node, request: Request, flow: Flow, key: bytes, called: str) -> MeshLine:

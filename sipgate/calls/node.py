@@ -9,7 +9,19 @@ from sipgate.events import GatewayEvent
 from sipgate.identity import NodeIdentity
 from sipgate.limits import Limits
 from sipgate.location import Location
-from sipgate.ports import Accounts, Admission, Directory, LocalUser, MediaFactory, Peer, Service
+from sipgate.ports import (
+    Accounts,
+    Admission,
+    Directory,
+    Doorkeeper,
+    LocalUser,
+    MediaFactory,
+    NoWork,
+    OpenDoor,
+    Peer,
+    Service,
+    Work,
+)
 from sipgate.transport import TransportName
 from sipgate.ways import SIP_PORT, host_in_uri
 
@@ -34,6 +46,8 @@ class Node:
     token: Callable[[], str]
     clock: Callable[[], float]
     sender: Sender
+    doorkeeper: Doorkeeper = field(default_factory=OpenDoor)
+    work: Work = field(default_factory=NoWork)
     dialogs: Dialogs = field(default_factory=Dialogs)
     phone_port: int = SIP_PORT
     mesh_port: int = 0

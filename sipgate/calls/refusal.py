@@ -72,6 +72,10 @@ def refuse(request: Request, refusal: Refusal, tag: str | None = None) -> Respon
         headers.add("Contact", f"<{uri}>")
     if isinstance(refusal, BadExtension):
         headers.add("Unsupported", ", ".join(refusal.tags))
+    if refusal.challenge is not None:
+        headers.add("WWW-Authenticate", refusal.challenge)
+    if refusal.retry_after is not None:
+        headers.add("Retry-After", str(refusal.retry_after))
     for name, value in _advice(refusal.status, request.method):
         headers.add(name, value)
     return response

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
@@ -45,6 +45,9 @@ class Book:
     refusals: dict[str, Refusal] = field(default_factory=dict)
     turned_away: dict[str, Refusal] = field(default_factory=dict)
     admitted: list[IncomingCaller] = field(default_factory=list)
+    door: Callable[[IncomingCaller], None] = lambda caller: None  # noqa: ARG005 - an open one
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    working: asyncio.Event | None = None
     watchers: list[IncomingCaller] = field(default_factory=list)
     judging: asyncio.Event | None = None
     unseen: set[str] = field(default_factory=set)
@@ -60,6 +63,17 @@ class Book:
         if uri not in self.peers:
             raise Refusal(404, f"Nobody is called {uri.partition(':')[2]}")
         return self.peers[uri]
+
+    async def knock(self, caller: IncomingCaller) -> None:
+        self.door(caller)
+
+    async def prove(self, challenge: str, called_uri: str, is_wanted: Callable[[], bool]) -> str | None:
+        self.asked.append((challenge, called_uri))
+        if self.working is not None:
+            self.working.set()
+            while is_wanted():  # noqa: ASYNC110 - as one who works
+                await asyncio.sleep(0)
+        return "proof" if challenge == "Work" else None
 
     async def admit(self, caller: IncomingCaller) -> Peer:
         self.admitted.append(caller)
@@ -304,6 +318,8 @@ def _node(name: str, book: Book, limits: Limits | None, users: list[LocalUser]) 
         directory=book,
         admission=book,
         audience=book,
+        doorkeeper=book,
+        work=book,
         shows_calls=True,
         media=media,
         services=services,
