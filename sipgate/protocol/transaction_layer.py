@@ -2,8 +2,8 @@
 
 Messages, the wishes of the transaction users and the time go in; what is to be sent or told comes out as a
 list of events, in order. The path of a message is opaque here. The caps keep what the network can fill
-bounded, in all and for each source; a transaction that is answered and only waits for retransmissions makes
-room for a new one.
+bounded, in all and for each source; a transaction that has come to its end and only waits for retransmissions
+makes room for a new one.
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ class TransactionLayer(Generic[Path]):
         self._timers = timers or TimerValues()
         self._limits = limits or TransactionLimits()
         self._clock: TransactionClock[Path] = TransactionClock()
-        self._room: TransactionRoom[Path] = TransactionRoom(self._limits)
+        limits = self._limits
+        self._room: TransactionRoom[Path] = TransactionRoom(limits.servers, limits.servers_per_source)
+        self._client_room: TransactionRoom[Path] = TransactionRoom(limits.clients, limits.clients)
         self._clients: dict[Key, Transaction[Path]] = {}
         self._servers: dict[Key, Transaction[Path]] = {}
         self._accepted: dict[Key, Transaction[Path]] = {}
@@ -247,8 +249,20 @@ class TransactionLayer(Generic[Path]):
         transaction.index_keys.clear()
         for timer in list(transaction.deadlines):
             self._clock.stop(transaction, timer)
-        if transaction.is_server:
-            self._room.leave(transaction)
+        (self._room if transaction.is_server else self._client_room).leave(transaction)
+
+    def _make_room(self, room: TransactionRoom[Path], source: str) -> bool:
+        """Forget what only waits for retransmissions until there is room for one more; False when there is none."""
+        while not room.has_room(source):
+            oldest = room.oldest_answered(source)
+            if oldest is None:
+                self.counters.overloaded += 1
+                return False
+            self.counters.evicted += 1
+            oldest.state = oldest.machine.end
+            self._forget(oldest)
+            self._events.append(Ended(oldest))
+        return True
 
     # The actions of the tables.
 
@@ -262,6 +276,8 @@ class TransactionLayer(Generic[Path]):
 
     def _pass_response(self, transaction: Transaction[Path], response: Response) -> None:
         self._events.append(Responded(transaction, response))
+        if response.status >= 200:
+            self._client_room.answered(transaction)
         runs = Timer.TIMER_CANCEL in transaction.deadlines
         if response.status < 200 and transaction.cancel_headers is not None and not runs:
             self._send_cancel(transaction)
@@ -283,6 +299,7 @@ class TransactionLayer(Generic[Path]):
     def _pass_ack(self, transaction: Transaction[Path], ack: Request) -> None:
         transaction.acked = True
         self._clock.stop(transaction, Timer.TIMER_SUCCESS)
+        self._room.answered(transaction)
         self._events.append(Acknowledged(transaction, ack))
 
     def _tell_unacked(self, transaction: Transaction[Path], _: object) -> None:
@@ -294,11 +311,12 @@ class TransactionLayer(Generic[Path]):
     def _start_client(self, request: Request, path: Path, reliable: bool) -> Transaction[Path]:
         machine = INVITE_CLIENT if request.method == "INVITE" else NON_INVITE_CLIENT
         transaction = Transaction(machine, request, path, reliable)
-        if len(self._clients) >= self._limits.clients:
+        if not self._make_room(self._client_room, ""):
             transaction.state = machine.end
             self._events += [Failed(transaction, "overload"), Ended(transaction)]
             return transaction
         transaction.sent = bytes(request)
+        self._client_room.enter(transaction)
         self._start(transaction, self._clients, client_key(request))
         return transaction
 
@@ -323,19 +341,12 @@ class TransactionLayer(Generic[Path]):
             self.counters.merged += 1
             self._refuse(path, reply(request, 482, tag=stateless_tag(request)))
             return False
-        while not self._room.has_room(source):
-            oldest = self._room.oldest_answered(source)
-            if oldest is None:
-                self.counters.overloaded += 1
-                response = reply(request, 503, tag=stateless_tag(request))
-                response.headers.add("Retry-After", str(self._limits.retry_after))
-                self._refuse(path, response)
-                return False
-            self.counters.evicted += 1
-            oldest.state = oldest.machine.end
-            self._forget(oldest)
-            self._events.append(Ended(oldest))
-        return True
+        if self._make_room(self._room, source):
+            return True
+        response = reply(request, 503, tag=stateless_tag(request))
+        response.headers.add("Retry-After", str(self._limits.retry_after))
+        self._refuse(path, response)
+        return False
 
     def _refuse(self, path: Path, response: Response) -> None:
         self._events.append(Send(bytes(response), path, None))

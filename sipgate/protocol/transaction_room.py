@@ -1,4 +1,4 @@
-"""How many transactions others may make us keep: in all, and for each source."""
+"""How many transactions are kept: ours, and those of others in all and for each source."""
 
 from __future__ import annotations
 
@@ -19,20 +19,18 @@ class TransactionLimits:
 
 
 class TransactionRoom(Generic[Path]):
-    """Counts the server transactions by source and knows which can be forgotten first."""
+    """Counts transactions, in all and by source, and knows which can be forgotten first."""
 
-    def __init__(self, limits: TransactionLimits) -> None:
-        self._limits = limits
+    def __init__(self, most: int, most_of_source: int) -> None:
+        self._most = most
+        self._most_of_source = most_of_source
         self._total = 0
         self._by_source: dict[str, int] = {}
         self._answered: dict[str, dict[Transaction[Path], None]] = {}
 
     def has_room(self, source: str) -> bool:
         """Tell whether the source may begin one more."""
-        return (
-            self._total < self._limits.servers
-            and self._by_source.get(source, 0) < self._limits.servers_per_source
-        )
+        return self._total < self._most and self._by_source.get(source, 0) < self._most_of_source
 
     def enter(self, transaction: Transaction[Path]) -> None:
         """Count a new transaction."""
@@ -59,9 +57,9 @@ class TransactionRoom(Generic[Path]):
     def oldest_answered(self, source: str) -> Transaction[Path] | None:
         """Return what can be forgotten to make room: of the source itself, or of the largest if all is full.
 
-        What is lost is only that a late retransmission would be taken for a new request.
+        What is lost is only that a late retransmission would be taken for a new request, or find nobody.
         """
         own = self._answered.get(source)
-        if own is None and self._by_source.get(source, 0) < self._limits.servers_per_source:
+        if own is None and self._by_source.get(source, 0) < self._most_of_source:
             own = max(self._answered.values(), key=len, default=None)
         return next(iter(own)) if own else None

@@ -81,6 +81,7 @@ def run(layer: Layer, until: float) -> list[tuple[float, Event[str]]]:
 def is_empty(layer: Layer) -> bool:
     indices: list[Any] = [layer._clients, layer._servers, layer._accepted, layer._merges]
     indices += [layer._room._by_source, layer._room._answered, layer._room._total, len(layer._clock)]
+    indices += [layer._client_room._by_source, layer._client_room._answered, layer._client_room._total]
     return len(layer) == 0 and layer.next_timer is None and not any(indices)
 
 
@@ -439,6 +440,33 @@ def test_a_call_that_rings_or_was_answered_never_makes_room() -> None:
         message = request("INVITE", branch=f"z9hG4bK-call-{number}", call_id=f"call-{number}")
         layer.respond(begin(layer, message), reply(message, status, tag="b"), 0.0)
     assert flood(layer, 3, "192.0.2.1", answer=True) == [503] * 3
+
+
+def test_a_call_whose_answer_is_confirmed_makes_room() -> None:
+    layer = Layer(limits=TransactionLimits(servers=50, servers_per_source=2))
+    for number in range(100):
+        message = request("INVITE", branch=f"z9hG4bK-{number}", call_id=str(number))
+        layer.respond(begin(layer, message), reply(message, 200, tag="b"), 0.0)
+        ack = request("ACK", branch=f"z9hG4bK-ack-{number}", call_id=str(number), to_tag="b")
+        assert len(of(Acknowledged, receive(layer, ack))) == 1
+    assert len(layer) == 2
+    run(layer, 100)
+    assert is_empty(layer)
+
+
+def test_our_own_requests_that_are_answered_make_room_for_new_ones() -> None:
+    layer = Layer(limits=TransactionLimits(clients=2))
+    for number in range(100):
+        message = request("INVITE", branch=f"z9hG4bK-{number}", call_id=str(number))
+        start(layer, message)
+        assert of(Responded, layer.receive_response(reply(message, 200, tag="b"), 0.0))
+    assert len(layer) == 2
+    start(layer, request("BYE", branch="z9hG4bK-bye"))
+    start(layer, request("BYE", branch="z9hG4bK-bye-2"))
+    _, events = layer.start_client(request("BYE", branch="z9hG4bK-3"), "wire", reliable=False, now=0.0)
+    assert [event.cause for event in of(Failed, events)] == ["overload"]
+    run(layer, 100)
+    assert is_empty(layer)
 
 
 def test_when_all_is_full_the_largest_source_gives_way_to_a_new_one() -> None:

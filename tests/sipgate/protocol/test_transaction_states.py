@@ -108,7 +108,7 @@ class Anything(RuleBasedStateMachine):
     @invariant()
     def the_caps_hold(self) -> None:
         layer = self.layer
-        assert len(layer._clients) <= LIMITS.clients
+        assert len(layer._clients) == layer._client_room._total <= LIMITS.clients
         assert layer._room._total <= LIMITS.servers
         assert all(count <= LIMITS.servers_per_source for count in layer._room._by_source.values())
         assert layer._room._total == sum(layer._room._by_source.values()) == len(set(layer._servers.values()))
