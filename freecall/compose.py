@@ -13,8 +13,12 @@ from sipgate.events import GatewayEvent
 from sipgate.gateway import Gateway
 from sipgate.limits import Limits
 from sipgate.ports import LocalUser, Service
+from trust.introductions import Introductions
 from trust.openpgp import RELEASED
 from trust.pins import Pins
+from trust.standing import Standings
+from trust.user_gpg import UserGpg
+from trust.web_of_trust import WebOfTrust
 
 from . import __version__
 from .adapters import MeshAdmission, MeshAudience, MeshDirectory, OneUser, PeerKeys, Self
@@ -27,6 +31,7 @@ from .call_watch import CallWatch
 from .calling_end import tell_the_end
 from .config import MESH_PORT, SIP_PORT, Config
 from .control.server import serve
+from .control.trust_routes import trust_routes
 from .events import EventLog
 from .evidence import EvidenceGatherer
 from .history import History
@@ -41,6 +46,7 @@ from .node import Node
 from .provisioning import SipAccount, write_provisioning
 from .store import DataDirectory
 from .supervise import Supervisor, guarded
+from .trust_desk import TrustDesk
 
 ALL_ADDRESSES = ("0.0.0.0", "::")  # noqa: S104 - a node is there to be reached
 ECHO = canonical("echo")
@@ -125,7 +131,11 @@ async def open_node(config: Config, data: DataDirectory, log: EventLog) -> Async
             on_event=lambda event: tell_overlay_news(log, names, event),
         )
         await stack.enter_async_context(overlay)
-        gatherer = EvidenceGatherer(overlay, identity.keyring, pins, wall_clock, identity.keyring.fingerprint)
+        introductions = Introductions(data.file("introductions.json"), pins)
+        standings = Standings(pins, introductions, _web_of_trust(config), wall_clock)
+        own = (identity.keyring.fingerprint, standings)
+        gatherer = EvidenceGatherer(overlay, identity.keyring, pins, wall_clock, *own)
+        desk = TrustDesk(identity, pins, introductions, gatherer, wall_clock)
         letters = _letters(config, identity, data, pins, gatherer, log)
         history = History(data.file("history"), keep_days=config.calls.history_days, clock=wall_clock)
         stack.push_async_callback(history.aclose)
@@ -149,7 +159,7 @@ async def open_node(config: Config, data: DataDirectory, log: EventLog) -> Async
             watch,
             history,
         )
-        control = await stack.enter_async_context(serve(node, data.path))
+        control = await stack.enter_async_context(serve(node, data.path, trust_routes(desk)))
         node.ready = {**_ready(identity, ports, data, str(control)), "networks": meshes.described()}
         log.emit("ready", **node.ready)
         for problem in (*problems, *identity.notices, *meshes.warnings, *clock_problems(time.time())):  # noqa: TID251 - as above
@@ -167,6 +177,13 @@ async def open_node(config: Config, data: DataDirectory, log: EventLog) -> Async
         finally:
             for task in tasks:
                 task.cancel()
+
+
+def _web_of_trust(config: Config) -> WebOfTrust | None:
+    """Who calls by a key of their own keyring is told what that keyring says of others."""
+    if not config.node.openpgp_key:
+        return None
+    return WebOfTrust(UserGpg(), asyncio.get_running_loop().time)
 
 
 def _gateway(

@@ -66,7 +66,7 @@ class Introductions:
         said = signed.introduction
         by, who = said.introducer[4:], said.uri[4:]
         if said.reader_fingerprint != own_fingerprint:
-            raise IntroductionRefused(f"it is for {said.reader[4:]} with another key than yours")
+            raise IntroductionRefused(f"it was made for {said.reader[4:]}, whose key is not yours")
         if said.fingerprint in (own_fingerprint, said.introducer_fingerprint):
             raise IntroductionRefused("nobody can be introduced to themselves, nor introduce themselves")
         if not said.is_current(now):

@@ -1,4 +1,4 @@
-"""The commands: fc-node, fc-lookup, fc-call, fc-calls, fc-bootstrap, fc-lab."""
+"""The commands: fc-node, fc-lookup, fc-call, fc-calls, fc-trust, fc-bootstrap, fc-lab."""
 
 import argparse
 import sys

@@ -5,7 +5,7 @@ import json
 import logging
 import os
 import stat
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -66,8 +66,8 @@ class Node(Protocol):
 
 
 @asynccontextmanager
-async def serve(node: Node, data: Path) -> AsyncIterator[Path]:
-    """Serve the control API of ``node`` while the block runs; yields the socket's path."""
+async def serve(node: Node, data: Path, more: Iterable[web.RouteDef] = ()) -> AsyncIterator[Path]:
+    """Serve the control API of ``node``, and ``more`` of it, while the block runs; yields the socket's path."""
     app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_errors_as_sentences])
     routes = _Routes(node)
     app.add_routes(
@@ -85,6 +85,7 @@ async def serve(node: Node, data: Path) -> AsyncIterator[Path]:
             web.get("/v1/missed", routes.missed),
             web.delete("/v1/missed", routes.forget_missed),
             web.post("/v1/bootstrap", routes.read_lists),
+            *more,
         ]
     )
     path = socket_path(data)

@@ -244,3 +244,8 @@ async def resolves(asking: Node, wanted: Node, *, timeout: float = 5) -> float:
             for claim in answer.json.get("claims", ()):
                 if wanted.mesh_text in claim["endpoints"]:
                     return clock() - start
+
+
+async def fc_trust(*arguments: str, data: Path, timeout: float = 20) -> Answer:
+    """Run `fc-trust --json`."""
+    return await _answer(command("trust", "--data", str(data), "--json", *arguments), None, timeout)

@@ -108,7 +108,7 @@ async def test_the_card_survives_mail_and_no_readable_line_can_be_changed(people
         ({"verified": False}, "alice@mesh has not signed it"),
         ({"reader": BOB}, "alice@mesh has not signed it"),
         ({"fingerprint": "A" * 40}, "alice@mesh has not signed it"),
-        ({"reader_fingerprint": "B" * 40}, "it is for carol@mesh with another key than yours"),
+        ({"reader_fingerprint": "B" * 40}, "it was made for carol@mesh, whose key is not yours"),
         ({"introducer": BOB}, "you do not know bob@mesh by the key"),
         ({"introducer_fingerprint": "A" * 40}, "you do not know alice@mesh by the key"),
         ({"made": int(NOW + YEAR)}, "its time is over, or a clock is wrong"),
