@@ -10,12 +10,13 @@ PREFIX_BITS = {4: 24, 6: 56}
 
 @dataclass(frozen=True)
 class Ring:
-    """A stranger who was let through, and when."""
+    """A stranger who was let through, and when. `call` is what it can be told by from others."""
 
     at: float
     fingerprint: str
     network: str
     proof: str
+    call: object
 
 
 def network_of(host: str) -> str:
@@ -58,20 +59,19 @@ class Budget:
             return HOUR
         return max((at + HOUR - now for at in full), default=0.0)
 
-    def take(self, fingerprint: str, host: str, now: float, proof: str = "") -> None:
-        """Count a ring; `wait` has returned 0. `proof` is what the stranger paid with, which pays once."""
-        self._latest.append(Ring(now, fingerprint, network_of(host), proof))
+    def take(
+        self, fingerprint: str, host: str, now: float, proof: str = "", call: object | None = None
+    ) -> None:
+        """Count the ring of a call; `wait` has returned 0. `proof` is what the stranger paid with, which pays once."""
+        self._latest.append(Ring(now, fingerprint, network_of(host), proof, call))
 
     def is_spent(self, proof: str) -> bool:
         """Tell whether somebody has rung by that proof in the last hour."""
         return any(each.proof == proof for each in self._latest)
 
-    def give_back(self, fingerprint: str) -> None:
-        """Forget the last ring of a key: who claimed to have it could not show it."""
-        for place in reversed(range(len(self._latest))):
-            if self._latest[place].fingerprint == fingerprint:
-                del self._latest[place]
-                return
+    def give_back(self, call: object) -> None:
+        """Forget the ring of this very call, if it was counted: the caller could not show the key."""
+        self._latest = deque(each for each in self._latest if each.call is not call)
 
     def _forget(self, now: float) -> None:
         while self._latest and self._latest[0].at <= now - HOUR:

@@ -73,11 +73,12 @@ class Ladder:
         *,
         proof: str = "",
         has_worked: bool = False,
+        call: object | None = None,
     ) -> Verdict:
         """Return what becomes of a call, and count it if it is a stranger's.
 
         `host` is the IP address that it comes from. `proof` is what the caller paid with; `has_worked` tells
-        that it is a good one.
+        that it is a good one. `call` is what `give_back` knows it by.
         """
         if rung is not Rung.STRANGER:
             return Verdict(Answer.RING)
@@ -90,12 +91,12 @@ class Ladder:
             return Verdict(Answer.WAIT, seconds=wait)
         if self._strangers == "work" and (not has_worked or self._budget.is_spent(proof)):
             return Verdict(Answer.WORK, bits=self.bits(now))
-        self._budget.take(fingerprint, host, now, proof)
+        self._budget.take(fingerprint, host, now, proof, call)
         return Verdict(Answer.RING)
 
-    def give_back(self, fingerprint: str) -> None:
+    def give_back(self, call: object) -> None:
         """Take back the ring of a stranger who turned out not to be the one they said."""
-        self._budget.give_back(fingerprint)
+        self._budget.give_back(call)
 
     def bits(self, now: float) -> int:
         """Return how hard a puzzle is now: one bit more for each doubling of the strangers that came lately."""

@@ -39,12 +39,12 @@ def test_after_an_hour_there_is_room_again_and_the_wait_says_when() -> None:
 
 
 def test_whoever_could_not_show_their_key_costs_nothing() -> None:
-    budget = Budget(1)
-    assert rings(budget, "A", "192.0.2.1", 0)
-    budget.give_back("B")
-    assert not rings(budget, "C", "192.0.3.1", 1)
-    budget.give_back("A")
-    assert rings(budget, "C", "192.0.3.1", 2)
+    budget, call = Budget(1), object()
+    budget.take("A", "192.0.2.1", 0, call=call)
+    budget.give_back(object())
+    assert budget.wait("C", "192.0.3.1", 1)
+    budget.give_back(call)
+    assert not budget.wait("C", "192.0.3.1", 2)
 
 
 def test_a_budget_of_nothing_lets_nobody_ring() -> None:
