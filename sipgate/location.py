@@ -47,6 +47,7 @@ class Location:
     def __init__(self, cap: int) -> None:
         self._cap = cap
         self._bindings: dict[str, dict[str, Binding]] = {}
+        self._soonest: float | None = None
 
     def bindings(self, user: str, now: float) -> tuple[Binding, ...]:
         """Return the live bindings of a user, latest registration first."""
@@ -88,6 +89,8 @@ class Location:
 
     def expire(self, now: float) -> tuple[tuple[str, Binding], ...]:
         """Remove and return what has run out, as (user, binding)."""
+        if self._soonest is None or now < self._soonest:
+            return ()
         gone = [
             (user, each)
             for user, table in self._bindings.items()
@@ -96,19 +99,25 @@ class Location:
         ]
         for user, each in gone:
             self.drop(user, each.key)
+        self._soonest = min(
+            (each.expires_at for table in self._bindings.values() for each in table.values()), default=None
+        )
         return tuple(gone)
 
     def next_expiry(self) -> float | None:
-        """Return when the next binding runs out."""
-        return min(
-            (each.expires_at for table in self._bindings.values() for each in table.values()), default=None
-        )
+        """Return when to call `expire` next: no binding runs out before."""
+        return self._soonest
 
     def _store(self, user: str, table: dict[str, Binding]) -> None:
+        for each in table.values():
+            if self._soonest is None or each.expires_at < self._soonest:
+                self._soonest = each.expires_at
         if table:
             self._bindings[user] = table
         else:
             self._bindings.pop(user, None)
+        if not self._bindings:
+            self._soonest = None
 
 
 def _refuse_stale(old: Binding | None, call_id: str, cseq: int) -> None:

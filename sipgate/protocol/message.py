@@ -4,7 +4,8 @@ Parsing checks the shape of the message only; what a header means is read when i
 `validate_request` checks what every request must have.
 """
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
 from .address import Address
 from .cseq import CSeq
@@ -18,6 +19,7 @@ from .via import Via
 MAX_MESSAGE = 64 * 1024
 VERSION = "SIP/2.0"
 WILDCARD: Final = "*"
+View = TypeVar("View")
 
 
 class Message:
@@ -26,6 +28,16 @@ class Message:
     def __init__(self, headers: Headers | None = None, body: bytes = b"") -> None:
         self.headers = headers if headers is not None else Headers()
         self.body = body
+        self._read: dict[str, tuple[str, Any]] = {}
+
+    def _view(self, name: str, parse: Callable[[str], View]) -> View:
+        """Return what the first header of a name says; it is read once for each text that stands there."""
+        text = self._required(name)
+        before = self._read.get(name)
+        if before is None or before[0] != text:
+            before = self._read[name] = (text, parse(text))
+        view: View = before[1]
+        return view
 
     def _start_line(self) -> str:
         raise NotImplementedError
@@ -60,22 +72,22 @@ class Message:
     @property
     def top_via(self) -> Via:
         """The first Via."""
-        return Via.parse(_first_of_list(self._required("Via")))
+        return self._view("Via", _parse_first_via)
 
     @property
     def cseq(self) -> CSeq:
         """The CSeq."""
-        return CSeq.parse(self._required("CSeq"))
+        return self._view("CSeq", CSeq.parse)
 
     @property
     def from_(self) -> Address:
         """The From address."""
-        return Address.parse(self._required("From"))
+        return self._view("From", Address.parse)
 
     @property
     def to(self) -> Address:
         """The To address."""
-        return Address.parse(self._required("To"))
+        return self._view("To", Address.parse)
 
     @property
     def call_id(self) -> str:
@@ -166,8 +178,8 @@ def parse_number(value: str, name: str, largest: int) -> int:
     return int(value)
 
 
-def _first_of_list(value: str) -> str:
-    return value.partition(",")[0].strip(WSP) if '"' not in value else split(value, ",")[0]
+def _parse_first_via(value: str) -> Via:
+    return Via.parse(value.partition(",")[0].strip(WSP) if '"' not in value else split(value, ",")[0])
 
 
 def parse_message(data: bytes) -> Request | Response:

@@ -73,7 +73,7 @@ class Subscriptions:
         self._published: Publications[Presence] = Publications(node.limits.bindings_per_user)
         self._news = asyncio.Event()
         self._mailboxes: dict[str, Mailbox] = {}
-        self._phones: set[tuple[str, str]] = set()
+        self._phones: dict[str, set[str]] = {}
         self._peers: dict[str, str] = {}
         self._talking: dict[str, OwnPresence] = {}
         self.missed = MissedCalls(node.on_event, user_of, wall_clock)
@@ -203,7 +203,7 @@ class Subscriptions:
             case PhoneRegistered(user=user, contact=contact):
                 self._phone_came(user, contact)
             case PhoneUnregistered(user=user, contact=contact):
-                self._phones.discard((user, contact))
+                self._phones.get(user, set()).discard(contact)
                 self._presences.look()
             case CallStarted():
                 self._call_began(event)
@@ -218,10 +218,9 @@ class Subscriptions:
 
     def _phone_came(self, username: str, contact: str) -> None:
         """Note a phone; one that comes back from another address has left the former one without a word."""
-        is_known = (username, contact) in self._phones
+        is_known = contact in self._phones.get(username, ())
         now = self._node.clock()
-        registered = {(username, each.contact) for each in self._node.location.bindings(username, now)}
-        self._phones = {each for each in self._phones if each[0] != username} | registered
+        self._phones[username] = {each.contact for each in self._node.location.bindings(username, now)}
         if is_known:
             return
         self._presences.look()
