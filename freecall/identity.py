@@ -1,7 +1,7 @@
 """Who this node is: its keys, its user's name, the phones' password. Made at the first start, kept ever after."""
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
@@ -36,7 +36,7 @@ class Identity:
     keyring: Keyring
     public_key: bytes
     delegation: SignedDelegation
-    sip_secret: str
+    sip_secret: str = field(repr=False)
     calling_until: float | None = None
     notices: tuple[str, ...] = ()
 

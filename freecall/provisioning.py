@@ -1,7 +1,7 @@
 """Files that set up a phone in one step: the account of this node in each phone's own format."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from xml.sax.saxutils import escape
 
 from .store import DataDirectory
@@ -14,7 +14,7 @@ class SipAccount:
     address: str
     username: str
     domain: str
-    secret: str
+    secret: str = field(repr=False)
 
 
 def baresip(account: SipAccount) -> str:

@@ -50,6 +50,7 @@ class Confirmer:
         self._session = leg.session
         self._inbox = leg.inbox
         self._role = role
+        self._transcript = transcript
         self._machine = Confirmation(role, transcript, secrets.token_bytes(NONCE_BYTES))
         self._endorser = endorser
         self._on_agreed = on_agreed
@@ -89,6 +90,7 @@ class Confirmer:
                 case Sign() | Verify():
                     group.create_task(self._endorse(action, group))
                 case Agreed(agreement):
+                    self._transcript.wipe()
                     self._on_agreed(agreement)
                 case Confirmed(signed):
                     self._on_confirmed(signed)

@@ -69,7 +69,7 @@ def transcripts() -> Iterator[dict[str, Any]]:
             "callee_nonce": CALLEE_NONCE,
             "ctx": context.digest(),
             "T": transcript.digest,
-            "K": transcript.key,
+            "K": bytes(transcript.key),
             "commit": transcript.commitment(CALLER_NONCE),
             "sas": agreement.short_string,
             "words": words(agreement.short_string),

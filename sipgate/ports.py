@@ -7,7 +7,7 @@ ICE or DTLS exist: it passes SDP, letters and keys on as bytes.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 Trust = Literal["new", "introduced", "pinned", "verified", "self"]
@@ -159,7 +159,7 @@ class LocalUser:
     display_name: str
     openpgp_key: bytes
     delegation: bytes
-    secret: str
+    secret: str = field(repr=False)
     algorithms: tuple[str, ...] = ("MD5",)
 
 

@@ -34,7 +34,9 @@ def main() -> None:
 
 def _run(config: Config, data: Path, *, as_json: bool) -> None:
     from freecall.daemon import run_node
+    from freecall.memory import keep_private
 
+    keep_private()
     loop_factory: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
     try:
         import uvloop

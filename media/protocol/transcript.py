@@ -7,7 +7,7 @@ between) from choosing the short authentication string. RFC 6189 section 4.3 is 
 
 import hashlib
 import hmac
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, field
 from typing import Literal, Self
 
 Role = Literal["caller", "callee"]
@@ -59,17 +59,21 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Transcript:
-    """T and K of one call: the public and the secret half of what the exporter gave."""
+    """T and K of one call: the public and the secret half of what the exporter gave. `wipe` ends K."""
 
     digest: bytes
-    key: bytes
+    key: bytearray = field(repr=False)
 
     @classmethod
     def of(cls, context_digest: bytes, exported: bytes) -> Self:
         """Derive both from `ctx` and the 64 exported bytes."""
         if len(exported) != EXPORTER_BYTES:
             raise ValueError("the exporter gives 64 bytes")
-        return cls(_sha256(b"T", context_digest, exported[:32]), exported[32:])
+        return cls(_sha256(b"T", context_digest, exported[:32]), bytearray(exported[32:]))
+
+    def wipe(self) -> None:
+        """Overwrite K: nothing needs it once the words are known."""
+        self.key[:] = bytes(len(self.key))
 
     def commitment(self, caller_nonce: bytes) -> bytes:
         """Return what the caller sends before it has seen anything of the callee."""

@@ -6,7 +6,7 @@ libgcrypt, becomes the signature packet. So nobody's keyring has to be written t
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -30,7 +30,7 @@ class Subkey:
     """A subkey of our own: the bodies of its public and its secret packet (version 4, no passphrase)."""
 
     public: bytes
-    secret: bytes
+    secret: bytes = field(repr=False)
 
     def at(self, created: int) -> "Subkey":
         """Return the same subkey, made at ``created`` (Unix seconds)."""
