@@ -7,13 +7,14 @@ from collections.abc import Callable
 
 from scripts.bench.report import Figure, Layout, machine, table
 
-from . import load, parser
+from . import delay, load, parser
 
 LAYOUT = Layout(
     sections={
         parser.SECTION: f"one core; an INVITE of {len(parser.INVITE):,} bytes, {len(parser.SDP)} of them SDP",
         load.REGISTRATIONS: f"REGISTER with digest over UDP, {load.USERS:,} phones, one core",
         load.CALLS: "INVITE with digest, 180, 200, ACK, BYE between phones of one node over UDP, one core",
+        delay.SECTION: "from the INVITE with credentials to 180, two nodes on loopback, TLS and ICE between them",
     },
     peers={"kamailio": "Kamailio", "sipmessage": "sipmessage"},
 )
@@ -24,6 +25,7 @@ def sections(*, quick: bool) -> dict[str, Callable[[], list[Figure]]]:
     return {
         parser.SECTION: parser.measure,
         load.REGISTRATIONS: lambda: load.registrations(quick=quick),
+        delay.SECTION: lambda: delay.measure(quick=quick),
         load.CALLS: lambda: load.calls(quick=quick),
     }
 

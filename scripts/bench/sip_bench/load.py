@@ -73,7 +73,7 @@ def registrations(*, quick: bool) -> list[Figure]:
 
 def calls(*, quick: bool) -> list[Figure]:
     """Measure calls between phones of one node, each challenged."""
-    seconds = 5 if quick else 60
+    seconds = 45 if quick else 60
     cost: dict[str, float | None] = {}
     failed: dict[str, float | None] = {}
     for name in names():
