@@ -149,10 +149,10 @@ class Publisher:
             : self._k
         ]
         own = distance(self._protocol.key.node_id, target)
-        is_nearest = not near or own < distance(near[0].id, target) or held.host == OWN
-        return is_nearest and (
-            len(near) < self._k or distance(newcomer.id, target) < distance(near[-1].id, target)
-        )
+        is_nearest = not near or own < distance(near[0].id, target)
+        if len(near) < self._k:  # so few that all hold everything
+            return is_nearest or held.host == OWN
+        return is_nearest and distance(newcomer.id, target) < distance(near[-1].id, target)
 
     def _is_current(self, publication: Publication) -> bool:
         return self._publications.get((publication.kind, publication.target)) is publication

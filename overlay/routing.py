@@ -9,6 +9,9 @@ from .protocol.contact import Contact
 from .protocol.nodeid import ID_BYTES, NodeId
 from .protocol.prefix_limit import is_crowded
 
+ENOUGH = 6
+"""So many contacts find the way into a bucket's part of the id space, though some be dead."""
+
 
 class MeshRoutingTable(RoutingTable):  # type: ignore[misc]
     """Buckets of proven contacts.
@@ -48,11 +51,21 @@ class MeshRoutingTable(RoutingTable):  # type: ignore[misc]
                 break
         return found[:count]
 
-    def places(self, dice: random.Random, most: int = 2**16) -> list[NodeId]:
-        """Return a random id in each bucket but the one of our neighbours, or in ``most`` of them, in random order."""
-        others = [bucket for bucket in self.buckets if not bucket.has_in_range(self.node)]
-        chosen = dice.sample(others, min(most, len(others)))
-        return [NodeId(dice.randint(*bucket.range).to_bytes(ID_BYTES, "big")) for bucket in chosen]
+    def thin_places(self, dice: random.Random) -> list[NodeId]:
+        """Return a random id in each part of the id space where we know fewer than ``ENOUGH``, in random order."""
+        return self._random_ids([bucket for bucket in self._others() if len(bucket) < ENOUGH], dice)
+
+    def some_place(self, dice: random.Random) -> list[NodeId]:
+        """Return a random id in one bucket but the one of our neighbours; none when there is no other."""
+        return self._random_ids(self._others(), dice)[:1]
+
+    def _others(self) -> list[KBucket]:
+        return [bucket for bucket in self.buckets if not bucket.has_in_range(self.node)]
+
+    @staticmethod
+    def _random_ids(buckets: list[KBucket], dice: random.Random) -> list[NodeId]:
+        shuffled = dice.sample(buckets, len(buckets))
+        return [NodeId(dice.randint(*bucket.range).to_bytes(ID_BYTES, "big")) for bucket in shuffled]
 
     def wants(self, contact: Contact) -> bool:
         """Tell whether the contact is new and would be taken if it proved its id."""

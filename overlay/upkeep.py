@@ -14,10 +14,10 @@ from .publisher import Publisher
 
 logger = logging.getLogger(__name__)
 
-LOOK_AGAIN_SECONDS = (1.0, 4.0)
+LOOK_AGAIN_SECONDS = 3.0
 EXPLORE_PAUSE_SECONDS = 2.0
 REFRESH_SECONDS = 1800.0
-FORMER_SECONDS = 40.0
+FORMER_SECONDS = 30.0
 """Short enough that all have tried, and handed over what is newer, within a minute after a split has healed."""
 FORMER_TRIED = 4
 FORMER_TRIED_AFTER_SUCCESS = 20
@@ -59,11 +59,10 @@ class Upkeep:
         self._remembered = now
 
     async def explore(self) -> None:
-        """After joining: look again for those who joined beside us, and at every part of the id space (paper, 2.3)."""
-        for seconds in LOOK_AGAIN_SECONDS:
-            await self._pause(seconds)
-            await self._lookups.nodes(self._protocol.key.node_id)
-        for target in self._router.places(self._protocol.dice):
+        """After joining: look again for those who joined beside us, and where we know nearly nobody (paper, 2.3)."""
+        await self._pause(LOOK_AGAIN_SECONDS)
+        await self._lookups.nodes(self._protocol.key.node_id)
+        for target in self._router.thin_places(self._protocol.dice):
             await self._lookups.look_around(target)
             await self._pause(EXPLORE_PAUSE_SECONDS)
 
@@ -87,13 +86,14 @@ class Upkeep:
             await self._pause(REFRESH_SECONDS)
             self.remember()
             await self._lookups.nodes(self._protocol.key.node_id)
-            for target in self._router.places(self._protocol.dice, most=1):
+            for target in self._router.some_place(self._protocol.dice):
                 await self._lookups.look_around(target)
 
     async def _try_former(self) -> None:
         """Try a few of those met before who are not in the table: after a split, the halves find each other again.
 
-        Who answers tells that a gap has closed: many more are tried, and our neighbourhood is looked up over there.
+        Who answers tells that a gap has closed: many more are tried, and over there our neighbourhood is looked up and
+        what we publish is published.
         """
         while True:
             await self._pause(FORMER_SECONDS)
@@ -101,6 +101,7 @@ class Upkeep:
             if await self._try(FORMER_TRIED):
                 await self._try(FORMER_TRIED_AFTER_SUCCESS)
                 await self._lookups.nodes(self._protocol.key.node_id)
+                await self._publisher.republish()
 
     async def _try(self, most: int) -> bool:
         """Ping some former contacts; return whether any of them is there again, and in the table."""

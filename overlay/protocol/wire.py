@@ -22,7 +22,8 @@ from .token import TOKEN_BYTES
 VERSION = 1
 MAX_DATAGRAM = 1200
 TRANSACTION_ID_BYTES = 8
-PADDED = 400
+PADDED_FIND_VALUE = 400
+PADDED_FIND_NODE = 240
 PADDED_PING = 76
 MAX_CONTACTS = 20
 CLIENT_FLAG = 1
@@ -188,7 +189,7 @@ def _padded_size(request: AnyRequest) -> int:
     if isinstance(request, Ping) and request.prove:
         return PADDED_PING
     if isinstance(request, FindNode | FindValue) and not request.token:
-        return PADDED
+        return PADDED_FIND_NODE if isinstance(request, FindNode) else PADDED_FIND_VALUE
     return 0
 
 
