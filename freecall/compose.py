@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, cast
 
 from overlay.addresses import reachable_endpoints
 from overlay.protocol.endpoint import Endpoint
@@ -30,6 +30,7 @@ from .bootstrap_taking import known_people
 from .call_watch import CallWatch
 from .calling_end import tell_the_end
 from .config import MESH_PORT, SIP_PORT, Config
+from .control.policy_routes import policy_routes
 from .control.server import serve
 from .control.trust_routes import trust_routes
 from .events import EventLog
@@ -43,6 +44,10 @@ from .mesh_uri import DOMAIN, canonical
 from .meshes import choose_meshes, meet_new, open_directory
 from .news import GatewayNews, tell_overlay_news
 from .node import Node
+from .policy.desk import PolicyDesk, Rules
+from .policy.ladder import Strangers
+from .policy.rank import Ranks
+from .policy.work import Worker
 from .provisioning import SipAccount, write_provisioning
 from .store import DataDirectory
 from .supervise import Supervisor, guarded
@@ -136,13 +141,14 @@ async def open_node(config: Config, data: DataDirectory, log: EventLog) -> Async
         own = (identity.keyring.fingerprint, standings)
         gatherer = EvidenceGatherer(overlay, identity.keyring, pins, wall_clock, *own)
         desk = TrustDesk(identity, pins, introductions, gatherer, wall_clock)
+        policy = _policy(config, identity, data, pins, standings, log)
         letters = _letters(config, identity, data, pins, gatherer, log)
         history = History(data.file("history"), keep_days=config.calls.history_days, clock=wall_clock)
         stack.push_async_callback(history.aclose)
         watch = CallWatch(history, asyncio.get_running_loop().time)
         log.print_with(watch.observe)
         gateway = await stack.enter_async_context(
-            _gateway(config, identity, ports, pins, gatherer, log, supervisor, letters)
+            _gateway(config, identity, ports, pins, gatherer, log, supervisor, letters, policy)
         )
         letters.connect(gateway.post)
         for host in ports.mesh_hosts:
@@ -159,7 +165,9 @@ async def open_node(config: Config, data: DataDirectory, log: EventLog) -> Async
             watch,
             history,
         )
-        control = await stack.enter_async_context(serve(node, data.path, trust_routes(desk)))
+        policy.hide_from = gateway.subscriptions.hide_from
+        routes = (*trust_routes(desk), *policy_routes(policy))
+        control = await stack.enter_async_context(serve(node, data.path, routes))
         node.ready = {**_ready(identity, ports, data, str(control)), "networks": meshes.described()}
         log.emit("ready", **node.ready)
         for problem in (*problems, *identity.notices, *meshes.warnings, *clock_problems(time.time())):  # noqa: TID251 - as above
@@ -195,6 +203,7 @@ def _gateway(
     log: EventLog,
     supervisor: Supervisor,
     letters: Letters,
+    policy: PolicyDesk,
 ) -> Gateway:
     """Return the gateway with its ports answered."""
     user = _user(config, identity)
@@ -205,15 +214,17 @@ def _gateway(
     def on_event(event: GatewayEvent) -> None:
         news(event)
         letters.heed(event)
+        policy.heed(event)
 
+    admission = MeshAdmission(me, keyring, gatherer.standings, keys, wall_clock)
     return Gateway(
         node_key=identity.node_key.private_key,
         accounts=OneUser(user, identity.uris),
         directory=MeshDirectory(me, gatherer, keys, lambda: _own_endpoints(ports)),
-        admission=HearingAdmission(
-            MeshAdmission(me, keyring, gatherer.standings, keys, wall_clock), letters.heard_from
-        ),
-        audience=MeshAudience(MeshAdmission(me, keyring, gatherer.standings, keys, wall_clock)),
+        admission=HearingAdmission(policy.guard(admission), letters.heard_from),
+        audience=MeshAudience(policy.hide(admission)),
+        doorkeeper=None if config.calls.answer_with else policy.door,
+        work=Worker(keyring.fingerprint),
         shows_calls=config.calls.show_busy,
         media=media,
         services=_services(config, identity),
@@ -223,6 +234,26 @@ def _gateway(
         limits=Limits(ring_timeout=float(config.calls.ring_seconds)),
         supervise=guarded,
         wall_clock=wall_clock,
+    )
+
+
+def _policy(
+    config: Config,
+    identity: Identity,
+    data: DataDirectory,
+    pins: Pins,
+    standings: Standings,
+    log: EventLog,
+) -> PolicyDesk:
+    return PolicyDesk(
+        identity.name,
+        Rules(cast("Strangers", config.calls.strangers), config.calls.strangers_per_hour),
+        data.file("blocked.json"),
+        pins,
+        Ranks(pins, standings, identity.keyring.fingerprint),
+        emit=log.emit,
+        clock=wall_clock,
+        monotonic=asyncio.get_running_loop().time,
     )
 
 

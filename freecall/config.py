@@ -51,6 +51,8 @@ class CallsConfig:
     answer_with: str = ""
     show_busy: bool = False
     history_days: int = 30
+    strangers: str = "ring"
+    strangers_per_hour: int = 3
 
 
 @dataclass(frozen=True)
@@ -82,10 +84,11 @@ class Config:
 CHOICES: dict[str, tuple[str, ...]] = {
     "openpgp": ("auto", "gnupg", "sequoia"),
     "answer_with": ("", "echo"),
+    "strangers": ("ring", "message", "refuse", "work"),
     "level": ("debug", "info", "warning", "error"),
 }
 
-MAY_BE_ZERO = frozenset({"history_days"})
+MAY_BE_ZERO = frozenset({"history_days", "strangers_per_hour"})
 
 TEMPLATE = f"""\
 # Free Call. Each line shows the default; take the # away to change it.
@@ -130,6 +133,11 @@ TEMPLATE = f"""\
 #show_busy = false
 # How many days your history of calls reaches back (fc-calls history); 0 keeps none.
 #history_days = 30
+# People you have not talked to: "ring", "message" (they are told to write), "refuse",
+# "work" (their node has to work for some time before it rings: too dear for who calls thousands).
+#strangers = "ring"
+# How many of their calls ring in an hour, in all; of one person or one network one less.
+#strangers_per_hour = 3
 
 [messages]
 # How many days a message waits, encrypted, for somebody who is away.

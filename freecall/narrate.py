@@ -117,6 +117,19 @@ class Narrator:
     def _call_missed(self, f: dict[str, Any]) -> str:
         return f"Missed: {f['peer'].removeprefix('sip:')} ({TRUST_WORDS.get(f['trust'], f['trust'])})"
 
+    def _strangers_turned_away(self, f: dict[str, Any]) -> str:
+        return (
+            "A stranger's call was turned away"
+            if f["count"] == 1
+            else f"{f['count']} strangers' calls turned away"
+        )
+
+    def _person_blocked(self, f: dict[str, Any]) -> str:
+        return f"Blocked: {f['peer'].removeprefix('sip:') or spaced(f['fingerprint'])}"
+
+    def _person_unblocked(self, f: dict[str, Any]) -> str:
+        return f"No longer blocked: {f['peer'].removeprefix('sip:') or spaced(f['fingerprint'])}"
+
     def _call_transferred(self, f: dict[str, Any]) -> str:
         by, whom, to = (f[name].removeprefix("sip:") for name in ("by", "whom", "to"))
         match f["part"]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 SCHEME = "Work"
-LEAST_BITS = 16
+LEAST_BITS = 18
 MOST_BITS = 22
 LIFETIME = 300
 MAC_BYTES = 16

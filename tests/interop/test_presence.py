@@ -23,6 +23,7 @@ MODULES = ("contact", "presence", "mwi")
 async def two_nodes() -> AsyncIterator[tuple[Node, Node]]:
     """Start alice and bob, strangers to each other."""
     with DataDirectory("alice") as one, DataDirectory("bob") as other:
+        (other / "config.toml").write_text("[calls]\nstrangers_per_hour = 10\n")
         async with Node("alice", one) as alice, Node("bob", other, bootstrap=[alice.mesh_text]) as bob:
             await resolves(alice, bob)
             await resolves(bob, alice)
