@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import datetime
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager, suppress
 from types import MappingProxyType, TracebackType
 from typing import Any, Self, TypeAlias
 
@@ -17,6 +17,8 @@ from .authentication import Authenticator, Challenged, challenge
 from .calls.call import Call
 from .calls.from_node import FromNode
 from .calls.from_phone import FromPhone
+from .calls.handset_leg import HandsetLeg
+from .calls.handsets import Handsets
 from .calls.line import LOOPBACK
 from .calls.node import Node
 from .calls.outgoing import CallingPhone, Outgoing
@@ -24,7 +26,7 @@ from .calls.refusal import check_extensions, not_done, options, refuse
 from .calls.service_leg import ServiceLeg
 from .calls.switchboard import DEFAULT_HOPS, Switchboard
 from .endpoint import Endpoint
-from .events import GatewayEvent
+from .events import GatewayEvent, PhoneRegistered, PhoneUnregistered
 from .identity import NodeIdentity, ReplayMemory, sender_of
 from .limits import Limits
 from .location import Location
@@ -38,6 +40,8 @@ from .ports import (
     Audience,
     Directory,
     Doorkeeper,
+    Handset,
+    HandsetCall,
     LocalUser,
     Mailbox,
     MediaFactory,
@@ -60,6 +64,7 @@ from .ways import SIP_PORT, host_in_uri
 
 Answer: TypeAlias = Callable[[ServerTransaction], Awaitable[object]]
 
+HANDSET = "browser"  # what a handset is called where a phone has its Contact
 FAREWELL = 2.0  # seconds for the last BYEs when the node stops
 
 
@@ -113,6 +118,7 @@ class Gateway:
             token=token,
             clock=self._now,
             sender=self._endpoint,
+            handsets=Handsets(limits.bindings_per_user),
             doorkeeper=doorkeeper or OpenDoor(),
             work=work or NoWork(),
         )
@@ -228,18 +234,52 @@ class Gateway:
         Raises KeyError when `local_uri` is no user of ours, `Refusal` when the call cannot even begin (the
         target is no mesh URI, too many calls). The service is closed with the call, or at once in that case.
         """
-        user = self._node.accounts.by_uri(local_uri)
-        if user is None:
-            raise KeyError(local_uri)
         leg = ServiceLeg(service)
         try:
-            uri = mesh_uri(parse_target(target), self._node.domain, self._own_hosts())
-            self._switchboard.check_room(user.uri, None)
+            user, uri = self._begin(local_uri, target)
             phone = CallingPhone(LOOPBACK, None, await leg.offer(), DEFAULT_HOPS)
         except BaseException:
             await leg.aclose()
             raise
         find = Outgoing(self._node, user, uri, phone).find
+        return self._switchboard.connect("out", leg, uri, find, user.uri, None)
+
+    def _begin(self, local_uri: str, target: str) -> tuple[LocalUser, str]:
+        user = self._node.accounts.by_uri(local_uri)
+        if user is None:
+            raise KeyError(local_uri)
+        uri = mesh_uri(parse_target(target), self._node.domain, self._own_hosts())
+        self._switchboard.check_room(user.uri, None)
+        return user, uri
+
+    @contextmanager
+    def attached(self, local_uri: str, handset: Handset) -> Iterator[None]:
+        """Let `handset` ring for our user `local_uri` while the block runs.
+
+        Raises KeyError when that is no user of ours, `Refusal` when they have too many already.
+        """
+        user = self._node.accounts.by_uri(local_uri)
+        if user is None:
+            raise KeyError(local_uri)
+        self._node.handsets.add(user.username, handset)
+        self._tell(PhoneRegistered(user.username, HANDSET, 0))
+        try:
+            yield
+        finally:
+            self._node.handsets.remove(user.username, handset)
+            self._tell(PhoneUnregistered(user.username, HANDSET))
+
+    def call_from(
+        self, local_uri: str, target: str, handset: Handset, call: HandsetCall, offer: bytes
+    ) -> Call:
+        """Call `target` from an attached handset, whose `call` makes `offer` (a plain phone's SDP).
+
+        Raises what `place_call` does; `call` has then not been taken.
+        """
+        user, uri = self._begin(local_uri, target)
+        phone = CallingPhone(LOOPBACK, None, offer, DEFAULT_HOPS, handset)
+        find = Outgoing(self._node, user, uri, phone).find
+        leg = HandsetLeg(call, session=offer)
         return self._switchboard.connect("out", leg, uri, find, user.uri, None)
 
     async def hang_up(self, call_id: str, reason: str) -> None:

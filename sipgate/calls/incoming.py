@@ -11,7 +11,7 @@ from sipgate.ports import IncomingCaller, LocalUser, MediaContext, Peer, Refusal
 
 from .happenings import Callee
 from .joint import Joint
-from .leg import Leg
+from .leg import CalleeLeg, Leg
 from .line import LOOPBACK, MeshLine
 from .mesh_leg import hops_to
 from .node import Node
@@ -82,15 +82,20 @@ class Incoming:
         return Callee(peer, self.call_id, offer, (ServiceLeg(make()),))
 
     async def _to_phones(self, joint: Joint, peer: Peer, user: LocalUser) -> Callee:
-        phones = self._phones_of(user, peer)
-        offer = await self._open_media(joint, peer, phones[0].route.local_host, addresses_of(phones))
+        phones, handsets = self._phones_of(user, peer), self.node.handsets
+        host = phones[0].route.local_host if phones else LOOPBACK
+        beside = frozenset({host} if handsets.has(user.username) else ())
+        offer = await self._open_media(joint, peer, host, addresses_of(phones) | beside)
         legs = legs_to(self.node, phones, user, peer, self.node.token(), self.max_forwards)
-        return Callee(peer, self.call_id, offer, legs)
+        all_legs: tuple[CalleeLeg, ...] = (*legs, *handsets.legs(user.username, peer))
+        if not all_legs:
+            raise Refusal(486, f"{user.display_name} has too many calls already")
+        return Callee(peer, self.call_id, offer, all_legs)
 
     def _phones_of(self, user: LocalUser, peer: Peer) -> tuple[Binding, ...]:
         """Return the phones to ring; when there is none to ring, the call has been missed."""
         try:
-            return phones_of(self.node, user)
+            return phones_of(self.node, user, beside=self.node.handsets.has(user.username))
         except Refusal:
             missed = CallMissed(self.call_id, user.username, peer.uri, peer.display_name, peer.trust)
             self.node.on_event(missed)

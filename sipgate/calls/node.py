@@ -26,6 +26,7 @@ from sipgate.transport import TransportName
 from sipgate.ways import SIP_PORT, host_in_uri
 
 from .dialogs import Dialogs
+from .handsets import Handsets
 from .sending import Sender
 
 
@@ -49,6 +50,7 @@ class Node:
     doorkeeper: Doorkeeper = field(default_factory=OpenDoor)
     work: Work = field(default_factory=NoWork)
     dialogs: Dialogs = field(default_factory=Dialogs)
+    handsets: Handsets = field(default_factory=Handsets)
     phone_port: int = SIP_PORT
     mesh_port: int = 0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from sipgate.ports import LocalUser, MediaContext, Peer
+from sipgate.ports import Handset, LocalUser, MediaContext, Peer
 from sipgate.protocol.replaces import Replaces
 from sipgate.transport import Address
 
@@ -19,12 +19,13 @@ from .taken_over import TakenOver
 
 @dataclass(frozen=True)
 class CallingPhone:
-    """The calling phone's side of the media: our address as it sees it, and its own (None: a service)."""
+    """The calling phone's side of the media: our address as it sees it, and its own (None: a service or a handset)."""
 
     phone_host: str
     address: Address | None
     offer: bytes
     max_forwards: int
+    handset: Handset | None = None
 
 
 @dataclass(frozen=True)
@@ -82,11 +83,12 @@ class Outgoing:
 
     def _find_here(self, callee: LocalUser) -> Callee:
         """Two phones of one node talk directly: the SDP goes from one to the other as it is."""
-        phones = phones_of(self.node, callee, self.phone.address)
-        call_id = self.node.token()
         caller = self.node.as_peer(self.user)
+        handsets = self.node.handsets.legs(callee.username, caller, self.phone.handset)
+        phones = phones_of(self.node, callee, self.phone.address, beside=bool(handsets))
+        call_id = self.node.token()
         legs = legs_to(self.node, phones, callee, caller, call_id, self.phone.max_forwards)
-        return Callee(self.node.as_peer(callee), call_id, self.phone.offer, legs)
+        return Callee(self.node.as_peer(callee), call_id, self.phone.offer, (*legs, *handsets))
 
     async def _find_in_mesh(self, joint: Joint, target: str) -> Callee:
         peer = await self.node.directory.resolve(target)

@@ -13,11 +13,16 @@ from .line import PhoneLine, address_of, host_of
 from .node import Node
 
 
-def phones_of(node: Node, user: LocalUser, calling: Address | None = None) -> tuple[Binding, ...]:
-    """Return the registered phones, without the calling one; raise `Refusal` 480 when there is none."""
+def phones_of(
+    node: Node, user: LocalUser, calling: Address | None = None, *, beside: bool = False
+) -> tuple[Binding, ...]:
+    """Return the registered phones, without the calling one.
+
+    Raise `Refusal` 480 when there is none, unless the user can be reached `beside` them.
+    """
     bindings = node.location.bindings(user.username, node.clock())
     others = tuple(each for each in bindings if calling not in [address_of(way) for way in each.route.ways])
-    if others:
+    if others or beside:
         return others
     if bindings:
         raise Refusal(480, f"No other phone of {user.display_name} is switched on")

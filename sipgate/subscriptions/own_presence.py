@@ -35,7 +35,9 @@ class OwnPresence:
             is_open = any(each.is_open for each in published)
             note = next((each.note for each in reversed(published) if each.note), "")
         else:
-            is_open, note = bool(self._node.location.bindings(self._user.username, now)), ""
+            name = self._user.username
+            is_open = bool(self._node.location.bindings(name, now)) or self._node.handsets.has(name)
+            note = ""
         is_busy = self._shows_calls and (self._talking > 0 or any(each.is_busy for each in published))
         return Presence(is_open, note, is_busy)
 
