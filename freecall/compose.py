@@ -49,6 +49,7 @@ from .policy.ladder import Strangers
 from .policy.rank import Ranks
 from .policy.work import Worker
 from .provisioning import SipAccount, write_provisioning
+from .receipts import ASK, FOLDER, GIVE, Receipts
 from .store import DataDirectory
 from .supervise import Supervisor, guarded
 from .trust_desk import TrustDesk
@@ -151,6 +152,7 @@ async def open_node(config: Config, data: DataDirectory, log: EventLog) -> Async
             _gateway(config, identity, ports, pins, gatherer, log, supervisor, letters, policy)
         )
         letters.connect(gateway.post)
+        _exchange_receipts(config, identity, data, pins, log, supervisor, letters)
         for host in ports.mesh_hosts:
             await gateway.listen_mesh(host, ports.mesh)
         await gateway.listen_phones(ports.sip_host, ports.sip)
@@ -288,6 +290,24 @@ def _letters(
     )
     log.print_with(lambda event: letters.retry() if event.name == "joined" else None)
     return letters
+
+
+def _exchange_receipts(
+    config: Config,
+    identity: Identity,
+    data: DataDirectory,
+    pins: Pins,
+    log: EventLog,
+    supervisor: Supervisor,
+    letters: Letters,
+) -> None:
+    own = (identity.uri, identity.keyring)
+    wanted = config.calls.receipts
+    receipts = Receipts(own, data.path / FOLDER, pins, log, supervisor, wanted=wanted)
+    receipts.post = letters.post_quietly
+    for content_type in (ASK, GIVE):  # a node that wants none takes them, too, and drops them
+        letters.for_the_node(content_type, receipts.hear)
+    log.print_with(receipts.observe)
 
 
 def _services(config: Config, identity: Identity) -> dict[str, Callable[[], Service]]:

@@ -51,6 +51,7 @@ class CallsConfig:
     answer_with: str = ""
     show_busy: bool = False
     history_days: int = 30
+    receipts: bool = False
     strangers: str = "ring"
     strangers_per_hour: int = 3
 
@@ -133,6 +134,8 @@ TEMPLATE = f"""\
 #show_busy = false
 # How many days your history of calls reaches back (fc-calls history); 0 keeps none.
 #history_days = 30
+# Exchange signed receipts of calls with people who want them too; they lie in receipts/.
+#receipts = false
 # People you have not talked to: "ring", "message" (they are told to write), "refuse",
 # "work" (their node has to work for some time before it rings: too dear for who calls thousands).
 #strangers = "ring"

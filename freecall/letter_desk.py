@@ -1,8 +1,8 @@
 """What sending and receiving letters share: the keys, the letters that wait, and the words for people."""
 
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sipgate.events import GatewayEvent
@@ -23,10 +23,16 @@ PLAIN = "text/plain;charset=UTF-8"
 DAY = 86400
 CANNOT_WRITE = 493  # Undecipherable (RFC 3261 21.4.31)
 
+Hear = Callable[[Peer, bytes, str, bytes], Awaitable[None]]
+"""Takes a letter: its sender, their public key, content type and body."""
+
 
 @dataclass
 class Desk:
-    """One user's letters. ``clock`` gives Unix seconds; ``keep_seconds`` is how long a letter waits."""
+    """One user's letters. ``clock`` gives Unix seconds; ``keep_seconds`` is how long a letter waits.
+
+    ``nodes_own`` has who takes the letters that no person wrote and no phone sees, by content type.
+    """
 
     user: LocalUser
     keyring: Keyring
@@ -37,6 +43,7 @@ class Desk:
     clock: Callable[[], float]
     keep_seconds: float
     post: Post | None = None
+    nodes_own: dict[str, Hear] = field(default_factory=dict)
 
     @property
     def gateway(self) -> Post:

@@ -74,6 +74,11 @@ class Inbox:
                 self.outbox.take_receipt(sender.fingerprint, match[1].decode(), match[2].decode())
             self.desk.delivered.add(letter.id.hex(), sender.fingerprint)
             return "delivered"
+        hear = self.desk.nodes_own.get(letter.content_type)
+        if hear is not None:
+            await hear(sender, key, letter.content_type, letter.body)
+            self.desk.delivered.add(letter.id.hex(), sender.fingerprint)
+            return "delivered"
         try:
             if not is_text(letter.content_type):
                 raise Refusal(415, "Messages here are text, not pictures or files")

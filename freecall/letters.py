@@ -14,10 +14,10 @@ from sipgate.ports import Admission, IncomingCaller, LocalUser, Peer, Taken, Tex
 from sipgate.protocol.errors import SipError
 from trust.keyring import Keyring
 
-from .address_book import AddressBook
+from .address_book import AddressBook, Addressee
 from .errors import FreeCallError
 from .letter_box import Delivered, LetterBox, Quota
-from .letter_desk import DAY, PLAIN, Desk
+from .letter_desk import DAY, PLAIN, Desk, Hear
 from .letter_inbox import Inbox
 from .letter_outbox import LONGEST_SLEEP, Outbox
 from .store import FileStore
@@ -58,6 +58,18 @@ class Letters:
     def connect(self, post: Post) -> None:
         """Learn the way to phones and nodes."""
         self._desk.post = post
+
+    def for_the_node(self, content_type: str, hear: Hear) -> None:
+        """Give letters of this type to ``hear``: they are the node's, and no phone sees them."""
+        self._desk.nodes_own[content_type] = hear
+
+    async def post_quietly(
+        self, uri: str, fingerprint: str, key: bytes, content_type: str, body: bytes
+    ) -> None:
+        """Send a letter that no person wrote to the owner of ``key``; raise `Refusal` when it cannot be kept."""
+        to = Addressee(self._desk.book.person(uri, fingerprint), key)
+        letter, sealed = await self._desk.seal(to, Text(content_type, body))
+        self._outbox.post_quietly(to, letter.id.hex(), letter.written_at, sealed)
 
     # -- the port
 

@@ -144,6 +144,7 @@ class MeshMedia:
             node_id=node_id_of(peer.node_public_key).hex(),
             trust=peer.trust,
             words=list(event.words),
+            session=event.session_hash.hex(),
             signed=event.signed,
             pinned=peer.trust == SELF or (pin is not None and pin.fingerprint == peer.fingerprint),
             dtls=event.dtls_version,

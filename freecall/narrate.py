@@ -114,6 +114,9 @@ class Narrator:
         by = {"phone": "your side hung up", "peer": "the other side hung up"}.get(f["by"], f["reason"])
         return f"Ended: {who} ({by})"
 
+    def _receipt_kept(self, f: dict[str, Any]) -> str:
+        return f"Receipt from {f['peer'].removeprefix('sip:')}: {f['file']}"
+
     def _call_missed(self, f: dict[str, Any]) -> str:
         return f"Missed: {f['peer'].removeprefix('sip:')} ({TRUST_WORDS.get(f['trust'], f['trust'])})"
 

@@ -6,6 +6,7 @@ from .protocol.errors import (
     DelegationRefused,
     IntroductionRefused,
     LetterRefused,
+    ReceiptRefused,
     TrustError,
     Unreadable,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "PinConflict",
     "PinsDamaged",
     "PinsFull",
+    "ReceiptRefused",
     "SignatureRefused",
     "TrustError",
     "UnknownPin",

@@ -57,6 +57,7 @@ async def _calls_both_ways(bob: Node, caller: Node) -> None:
             assert answer.json["trust"] == trust
 
 
+@pytest.mark.long
 async def test_carol_sees_by_whom_bob_is_introduced_before_their_first_call() -> None:
     with DataDirectory("a") as alices, DataDirectory("b") as bobs, DataDirectory("c") as carols:
         async with (

@@ -35,7 +35,7 @@ class PersonsGpg(GpgHome):
 
     def __exit__(self, *problem: object) -> None:
         super().__exit__(None, None, None)
-        shutil.rmtree(self.folder)
+        shutil.rmtree(self.folder, ignore_errors=True)  # the agent takes its sockets away itself
 
     def make_locked(self, user_id: str, *, kind: str = "ed25519", expires: str = "never") -> str:
         """Make a key with the passphrase, forget that it was typed, and return its fingerprint."""

@@ -52,3 +52,10 @@ class IntroductionRefused(TrustError):
 
     def __init__(self, why: str) -> None:
         super().__init__(f"The introduction is not valid: {why}.")
+
+
+class ReceiptRefused(TrustError):
+    """A receipt is not what it should be."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"The receipt is not valid: {why}.")
