@@ -113,14 +113,16 @@ async def test_a_key_that_expired_or_was_revoked_is_not_used(person: PersonsGpg,
 
 
 async def test_without_the_primary_secret_the_first_start_says_what_to_bring(
-    person: PersonsGpg, tmp_path: Path
+    person: PersonsGpg, tmp_path: Path, gpg: GpgHome
 ) -> None:
-    fingerprint = person.make_locked(BOB)
-    for file in (person.home / "private-keys-v1.d").iterdir():
-        file.rename(person.folder / file.name)
-    person.tool("gpgconf", "--kill", "gpg-agent")
-    with pytest.raises(KeyringError, match="no secret key"):
+    """As on a laptop that has subkeys only."""
+    gpg.make("bob")
+    fingerprint = gpg.run("--with-colons", "--list-keys").decode().partition("fpr:")[2].split(":")[8]
+    gpg.run("--passphrase", "", "--quick-add-key", fingerprint, "cv25519", "encr", "never")
+    person.run("--import", data=gpg.run("--export-secret-subkeys", fingerprint))
+    with pytest.raises(KeyringError, match=r"The secret part of your primary key .* is not on this computer"):
         await open_calling_keyring(tmp_path, fingerprint, user_home=person.home)
+    assert person.asked == []
 
 
 async def test_the_stick_with_the_keyring_may_be_away_once_the_calling_key_is_there(
