@@ -21,7 +21,6 @@ TICKS = os.sysconf("SC_CLK_TCK")
 CORES = sorted(os.sched_getaffinity(0))
 SERVED, SERVING = CORES[:1], CORES[-1:]  # the core of the system under test, and the phones'
 RTPENGINE = shutil.which("rtpengine")
-_NICE = -20
 CIPHER = "AEAD_AES_256_GCM"
 _OTHER_CIPHERS = (
     "AEAD_AES_128_GCM",
@@ -46,7 +45,7 @@ def pages_mb(pid: int | str) -> float:
 
 def pinned(core: int, argv: list[str]) -> list[str]:
     """Return the command that runs on that core, before others' work if we may: others' work is not to be measured."""
-    first = ["nice", "-n", str(_NICE)] if os.geteuid() == 0 else []
+    first = ["chrt", "--rr", "1"] if os.geteuid() == 0 else []
     return [*first, "taskset", "--cpu-list", str(core), *argv]
 
 
@@ -54,7 +53,7 @@ def be_phones() -> None:
     """Keep this process, which holds the phones, away from the core of the system under test."""
     os.sched_setaffinity(0, SERVING)
     if os.geteuid() == 0:
-        os.setpriority(os.PRIO_PROCESS, 0, _NICE)
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
 
 
 @dataclass(frozen=True)
