@@ -16,7 +16,7 @@ from .events import MediaConnected, MediaEvent, Secured
 from .jobs import Job
 from .mesh_leg import MeshLeg
 from .parties import Parties
-from .ports import Endorser
+from .ports import Endorser, Retained
 from .protocol.pgp_words import words
 from .protocol.transcript import EXPORTER_BYTES, EXPORTER_LABEL, Agreement, Context, Role, Transcript
 
@@ -45,12 +45,14 @@ class Assurance:
         mute_until_confirmed: bool,
         start: Callable[[Job], None],
         on_event: Callable[[MediaEvent], None],
+        retained: Retained | None = None,
     ) -> None:
         self.gate = Gate(is_open=not mute_until_confirmed)
         self._identity = identity
         self._certificate = certificate
         self._endorser = endorser
         self._mute = mute_until_confirmed
+        self._retained = retained
         self._start = start
         self._on_event = on_event
         self._first: MeshLeg | None = None
@@ -76,6 +78,7 @@ class Assurance:
             self._endorser,
             on_agreed=lambda agreement: self._agree(leg, agreement),
             on_confirmed=lambda signed: self._confirm(leg, signed=signed),
+            retained=self._retained,
         )
 
     def _transcript(self, leg: MeshLeg, session: DtlsSession) -> Transcript:

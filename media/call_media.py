@@ -14,7 +14,7 @@ from .jobs import Job, Jobs
 from .mesh_leg import MeshLeg
 from .parties import Parties
 from .phone_leg import PhoneLeg
-from .ports import Endorser
+from .ports import Endorser, Retained
 from .protocol import fragment
 from .protocol.mesh_side import for_mesh, mesh_transports
 from .protocol.phone_side import OwnPort, PhoneMedia, for_phone, phone_media
@@ -65,6 +65,7 @@ class CallMedia:
         mute_until_confirmed: bool,
         on_event: Callable[[MediaEvent], None],
         peer_name: str = "the other side",
+        retained: Retained | None = None,
     ) -> None:
         self._call_id = call_id
         self._is_caller = role == "caller"
@@ -83,6 +84,7 @@ class CallMedia:
             mute_until_confirmed=mute_until_confirmed,
             start=self._start,
             on_event=on_event,
+            retained=retained,
         )
         self._sections: dict[int, _Section] = {}
         self._offer: SessionDescription | None = None

@@ -8,7 +8,7 @@ from typing import Any
 
 from .errors import MediaError
 from .mesh_leg import MeshLeg
-from .ports import EndorsementError, Endorser
+from .ports import EndorsementError, Endorser, Retained
 from .protocol.confirmation import (
     Action,
     Agreed,
@@ -20,7 +20,9 @@ from .protocol.confirmation import (
     Verify,
 )
 from .protocol.confirmation_messages import MAX_SIGNATURE_BYTES
+from .protocol.continuity import is_continuity
 from .protocol.transcript import NONCE_BYTES, Agreement, Role, Transcript
+from .retention import Retention
 
 REPEAT_SECONDS = 0.15
 MAX_REPEAT_SECONDS = 2.0
@@ -45,6 +47,7 @@ class Confirmer:
         endorser: Endorser,
         on_agreed: Callable[[Agreement], None],
         on_confirmed: Callable[[bool], None],
+        retained: Retained | None = None,
     ) -> None:
         assert leg.session is not None
         self._session = leg.session
@@ -55,6 +58,7 @@ class Confirmer:
         self._endorser = endorser
         self._on_agreed = on_agreed
         self._on_confirmed = on_confirmed
+        self._retention = None if retained is None else Retention(role, retained)
 
     async def run(self) -> None:
         """Take messages one at a time, for ever: a late repeat may still need its answer."""
@@ -63,7 +67,13 @@ class Confirmer:
             if self._role == "caller":
                 await self._perform(self._machine.start(), group)
             while True:
-                await self._perform(self._machine.receive(await self._inbox.get()), group)
+                await self._take(await self._inbox.get(), group)
+
+    async def _take(self, data: bytes, group: asyncio.TaskGroup) -> None:
+        if not is_continuity(data):
+            await self._perform(self._machine.receive(data), group)
+        elif self._retention is not None:
+            await self._send_all(self._retention.receive(data))
 
     async def _repeat(self) -> None:
         delay, before = REPEAT_SECONDS, None
@@ -72,8 +82,13 @@ class Confirmer:
             unacknowledged = self._machine.unacknowledged()
             delay = min(2 * delay, MAX_REPEAT_SECONDS) if unacknowledged == before else REPEAT_SECONDS
             before = unacknowledged
-            for message in unacknowledged:
-                await self._send(message)
+            await self._send_all(unacknowledged)
+            if self._retention is not None:
+                await self._send_all(self._retention.unacknowledged())
+
+    async def _send_all(self, messages: list[bytes]) -> None:
+        for message in messages:
+            await self._send(message)
 
     async def _send(self, message: bytes) -> None:
         """Send a message; a peer that has closed the association may still tell why, by its BYE: the leg waits."""
@@ -90,10 +105,14 @@ class Confirmer:
                 case Sign() | Verify():
                     group.create_task(self._endorse(action, group))
                 case Agreed(agreement):
+                    if self._retention is not None:
+                        await self._send_all(self._retention.agreed(self._transcript, agreement))
                     self._transcript.wipe()
                     self._on_agreed(agreement)
                 case Confirmed(signed):
                     self._on_confirmed(signed)
+                    if signed and self._retention is not None:
+                        group.create_task(self._retention.settle())
                 case Failed(reason):
                     raise MediaError(403, reason)
 

@@ -7,6 +7,19 @@ class EndorsementError(Exception):
     """No signature can be made or checked now: the sentence says why (a locked key, a missing agent)."""
 
 
+class Retained(Protocol):
+    """The secrets that are kept of calls with this very peer, and what becomes of them in this one."""
+
+    @property
+    def secrets(self) -> tuple[bytes, ...]:
+        """At most two, of 32 bytes each: the last one, and the one before."""
+        ...
+
+    def settle(self, *, matched: bool, fresh: bytes) -> None:
+        """Called once, in a call that the peer has signed: had the peer one of `secrets`? Keep `fresh` from now on."""
+        ...
+
+
 class Endorser(Protocol):
     """Signs for our own user, and checks the signatures of the one party that this call is with.
 

@@ -71,6 +71,10 @@ class Transcript:
             raise ValueError("the exporter gives 64 bytes")
         return cls(_sha256(b"T", context_digest, exported[:32]), bytearray(exported[32:]))
 
+    def retained(self, session_hash: bytes) -> bytes:
+        """Return the secret that both sides keep of this call, to know each other by in the next (32 bytes)."""
+        return hmac.digest(self.key, length_prefixed(b"retained", self.digest, session_hash), "sha256")
+
     def wipe(self) -> None:
         """Overwrite K: nothing needs it once the words are known."""
         self.key[:] = bytes(len(self.key))
