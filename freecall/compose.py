@@ -27,6 +27,7 @@ from .addresses import resolve_all
 from .announce import Announcer
 from .bootstrap import OWN, KnownKey
 from .bootstrap_taking import known_people
+from .browser.server import serve_browser
 from .call_watch import CallWatch
 from .calling_end import tell_the_end
 from .config import MESH_PORT, SIP_PORT, Config
@@ -50,6 +51,8 @@ from .policy.rank import Ranks
 from .policy.work import Worker
 from .provisioning import SipAccount, write_provisioning
 from .receipts import ASK, FOLDER, GIVE, Receipts
+from .retained import FILE as RETAINED
+from .retained import RetainedSecrets
 from .store import DataDirectory
 from .supervise import Supervisor, guarded
 from .trust_desk import TrustDesk
@@ -117,7 +120,7 @@ async def open_node(config: Config, data: DataDirectory, log: EventLog) -> Async
     bootstrap, problems = await resolve_all(config.node.bootstrap)
     identity = await open_identity(data, config, now=wall_clock())
     ports = Ports.choose(config)
-    pins = Pins(data.file("pins.json"))
+    pins, retained = Pins(data.file("pins.json")), RetainedSecrets(data.file(RETAINED))
     names = (identity.uri, identity.long_uri)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(identity.keyring.aclose)
@@ -149,7 +152,7 @@ async def open_node(config: Config, data: DataDirectory, log: EventLog) -> Async
         watch = CallWatch(history, asyncio.get_running_loop().time)
         log.print_with(watch.observe)
         gateway = await stack.enter_async_context(
-            _gateway(config, identity, ports, pins, gatherer, log, supervisor, letters, policy)
+            _gateway(config, identity, ports, pins, gatherer, log, supervisor, letters, policy, retained)
         )
         letters.connect(gateway.post)
         _exchange_receipts(config, identity, data, pins, log, supervisor, letters)
@@ -170,7 +173,11 @@ async def open_node(config: Config, data: DataDirectory, log: EventLog) -> Async
         policy.hide_from = gateway.subscriptions.hide_from
         routes = (*trust_routes(desk), *policy_routes(policy))
         control = await stack.enter_async_context(serve(node, data.path, routes))
-        node.ready = {**_ready(identity, ports, data, str(control)), "networks": meshes.described()}
+        page = await stack.enter_async_context(
+            serve_browser(gateway, identity.uri, log, supervisor, wanted=config.phones.browser)
+        )
+        ready = _ready(identity, ports, data, str(control))
+        node.ready = {**ready, "networks": meshes.described(), "browser": page}
         log.emit("ready", **node.ready)
         for problem in (*problems, *identity.notices, *meshes.warnings, *clock_problems(time.time())):  # noqa: TID251 - as above
             log.emit("warning", text=problem)
@@ -206,12 +213,13 @@ def _gateway(
     supervisor: Supervisor,
     letters: Letters,
     policy: PolicyDesk,
+    retained: RetainedSecrets,
 ) -> Gateway:
     """Return the gateway with its ports answered."""
     user = _user(config, identity)
     keyring, keys, news = identity.keyring, PeerKeys(), GatewayNews(log)
     me = Self(user, keyring.fingerprint, identity.node_key.public_key, services=frozenset({ECHO}))
-    media = MeshMedia(me, keyring, pins, keys, log, news.call_of, wall_clock, supervisor)
+    media = MeshMedia(me, keyring, pins, keys, log, news.call_of, wall_clock, supervisor, retained)
 
     def on_event(event: GatewayEvent) -> None:
         news(event)

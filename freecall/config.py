@@ -41,6 +41,7 @@ class PhonesConfig:
     sip: str = ""
     secret_file: str = ""
     algorithms: tuple[str, ...] = ("MD5",)
+    browser: bool = False
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,8 @@ TEMPLATE = f"""\
 #secret_file = ""
 # Digest algorithms offered to phones. Some phones fail when SHA-256 is in the list.
 #algorithms = ["MD5"]
+# Serve a page on 127.0.0.1 that makes this computer's browser a phone; its address is shown at start.
+#browser = false
 
 [calls]
 # How long a phone rings before the caller hears that nobody answers.

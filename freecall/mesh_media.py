@@ -169,22 +169,22 @@ class GatewayCallMedia:
 
     async def offer_from_phone(self, sdp: bytes) -> bytes:
         """Turn the phone's offer into the offer for the mesh."""
-        with _refusals():
+        with refusals():
             return await self._media.offer_from_phone(sdp)
 
     async def answer_from_mesh(self, sdp: bytes) -> bytes:
         """Turn the peer's answer into the answer for the phone."""
-        with _refusals():
+        with refusals():
             return await self._media.answer_from_mesh(sdp)
 
     async def offer_from_mesh(self, sdp: bytes) -> bytes:
         """Turn the peer's offer into the offer for the phones."""
-        with _refusals():
+        with refusals():
             return await self._media.offer_from_mesh(sdp)
 
     async def answer_from_phone(self, sdp: bytes) -> bytes:
         """Turn a phone's answer into the answer for the mesh."""
-        with _refusals():
+        with refusals():
             return await self._media.answer_from_phone(sdp)
 
     def transport_fragment(self) -> bytes | None:
@@ -193,7 +193,7 @@ class GatewayCallMedia:
 
     async def transport_from_mesh(self, fragment: bytes) -> None:
         """Take the peer's transport."""
-        with _refusals():
+        with refusals():
             await self._media.transport_from_mesh(fragment)
 
     async def failed(self) -> tuple[int, str]:
@@ -213,17 +213,17 @@ class MediaService:
 
     async def offer(self) -> bytes:
         """Return the offer of a call that the softphone places."""
-        with _refusals():
+        with refusals():
             return await self._phone.offer()
 
     async def answer(self, offer: bytes) -> bytes:
         """Return the softphone's answer."""
-        with _refusals():
+        with refusals():
             return await self._phone.answer(offer)
 
     async def answered(self, answer: bytes) -> None:
         """Take the answer to its offer."""
-        with _refusals():
+        with refusals():
             await self._phone.answered(answer)
 
     async def aclose(self) -> None:
@@ -232,7 +232,8 @@ class MediaService:
 
 
 @contextmanager
-def _refusals() -> Iterator[None]:
+def refusals() -> Iterator[None]:
+    """Turn what media refuses into what the gateway understands."""
     from media.errors import MediaRefused
 
     try:

@@ -196,6 +196,8 @@ def welcome(ready: dict[str, Any]) -> str:
     ]
     for kind, path in ready["provisioning"].items():
         lines.append(f"              or copy this file into {kind}: {path}")
+    if ready.get("browser"):
+        lines.append(f"              or open this page on this computer: {ready['browser']}")
     lines += [
         "",
         f"  Try it      dial echo@{sip['domain']} on the phone, or type: .venv/bin/fc-call echo@{sip['domain']}",

@@ -50,7 +50,7 @@ class Node:
         self._history = history
 
     def status(self) -> dict[str, Any]:
-        """Return the fields of ``ready``, the place in the mesh and the calls. The phones' password stays out."""
+        """Return the fields of ``ready`` without secrets, the place in the mesh and the calls."""
         mesh = self._overlay
         place = {
             "contacts": mesh.contacts,
@@ -58,6 +58,7 @@ class Node:
             "seen_as": str(mesh.seen_as or ""),
         }
         public = {**self.ready, **place, "calls": sorted(self._gateway.calls)}
+        public.pop("browser", None)
         public["sip"] = {key: value for key, value in public["sip"].items() if key != "secret"}
         return public
 

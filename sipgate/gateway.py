@@ -27,6 +27,7 @@ from .calls.service_leg import ServiceLeg
 from .calls.switchboard import DEFAULT_HOPS, Switchboard
 from .endpoint import Endpoint
 from .events import GatewayEvent, PhoneRegistered, PhoneUnregistered
+from .handset import Handset, HandsetCall
 from .identity import NodeIdentity, ReplayMemory, sender_of
 from .limits import Limits
 from .location import Location
@@ -40,8 +41,6 @@ from .ports import (
     Audience,
     Directory,
     Doorkeeper,
-    Handset,
-    HandsetCall,
     LocalUser,
     Mailbox,
     MediaFactory,

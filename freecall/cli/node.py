@@ -78,6 +78,9 @@ def _arguments() -> argparse.Namespace:
         "--sip-secret-file", metavar="FILE", help="the phones' password is this file's first line"
     )
     command.add_argument(
+        "--browser", action="store_true", help="serve a page that makes this computer's browser a phone"
+    )
+    command.add_argument(
         "--openpgp-key",
         metavar="KEY",
         help="be known by this key of your own GnuPG keyring (fingerprint or user id)",
@@ -113,6 +116,7 @@ def _configuration(arguments: argparse.Namespace, data: Path) -> Config:
         config.phones,
         sip=arguments.sip or config.phones.sip,
         secret_file=arguments.sip_secret_file or config.phones.secret_file,
+        browser=arguments.browser or config.phones.browser,
     )
     calls = replace(config.calls, answer_with=arguments.answer_with or config.calls.answer_with)
     return replace(config, node=node, phones=phones, calls=calls)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from sipgate.ports import HandsetCall, MediaRefused, Peer, Refusal
+from sipgate.handset import HandsetCall
+from sipgate.ports import MediaRefused, Peer, Refusal
 from sipgate.protocol.refer import Refer
 
 from .cause import CANCELLED, HUNG_UP, Cause
@@ -31,7 +32,12 @@ class HandsetLeg:
         self._has_ended = False
         call.take(self)
 
-    # -- what the handset does (ports.HandsetLine)
+    # -- what the handset does (sipgate.handset.HandsetLine)
+
+    @property
+    def call(self) -> str:
+        """The id of the call that the handset is in."""
+        return self._junction.joint.call if self._junction is not None else ""
 
     def hang_up(self, status: int = HUNG_UP.status, reason: str = HUNG_UP.text) -> None:
         """Hang up, or take the own call back while nobody has answered."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sipgate.ports import Handset, Peer, Refusal
+from sipgate.handset import Handset
+from sipgate.ports import Peer, Refusal
 
 from .handset_leg import HandsetLeg
 

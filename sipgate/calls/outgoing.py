@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from sipgate.ports import Handset, LocalUser, MediaContext, Peer
+from sipgate.handset import Handset
+from sipgate.ports import LocalUser, MediaContext, Peer
 from sipgate.protocol.replaces import Replaces
 from sipgate.transport import Address
 

@@ -7,8 +7,9 @@ import asyncio
 import pytest
 
 from sipgate.events import CallEnded, CallRefused, PhoneRegistered, PhoneUnregistered
+from sipgate.handset import HandsetLine
 from sipgate.limits import Limits
-from sipgate.ports import HandsetLine, MediaRefused, Peer, Refusal
+from sipgate.ports import MediaRefused, Peer, Refusal
 from tests.kit.sip_phone import SipPhone
 
 from .gateways import nodes, pair
