@@ -2,6 +2,9 @@
 
 import datetime
 import functools
+import os
+import subprocess
+import sys
 
 import pysequoia
 import pytest
@@ -215,3 +218,18 @@ def test_on_a_clock_from_before_this_program_dates_are_not_judged_and_forgeries_
         verify(b"y", signature, key, in_1970)
     with pytest.raises(BadSignature):
         verify(b"x", signature, gpg.make("mallory"), in_1970)
+
+
+def test_a_refusal_costs_no_stack_trace_even_for_who_debugs_rust() -> None:
+    """A trace takes 60 ms: somebody who sends forged signatures would keep the node busy with them."""
+    program = (
+        "import trust.openpgp, pysequoia\n"
+        "try:\n    pysequoia.Cert.from_bytes(b'x')\n"
+        "except RuntimeError as error:\n    print('acktrace' in str(error))"
+    )
+    environment = {**os.environ, "RUST_BACKTRACE": "1"}
+    environment.pop("RUST_LIB_BACKTRACE", None)
+    result = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    )
+    assert result.stdout == "False\n"
