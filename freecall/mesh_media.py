@@ -11,6 +11,7 @@ import importlib
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from overlay.addresses import usable_addresses
@@ -22,6 +23,7 @@ from trust.pins import PinConflict, Pins, PinsFull
 
 from .adapters import SELF, PeerKeys, Self, is_loopback
 from .events import EventLog
+from .retained import CallSecrets, RetainedSecrets
 from .supervise import Supervisor
 
 if TYPE_CHECKING:
@@ -71,6 +73,7 @@ class MeshMedia:
         call_of: Callable[[str, str], str],
         clock: Callable[[], float],
         supervisor: Supervisor,
+        retained: RetainedSecrets,
     ) -> None:
         self._me = me
         self._keyring = keyring
@@ -80,6 +83,7 @@ class MeshMedia:
         self._call_of = call_of
         self._clock = clock
         self._supervisor = supervisor
+        self._retained = retained
 
     async def open(self, context: MediaContext) -> gateway_ports.CallMedia:
         """Return the media of a new call.
@@ -118,9 +122,17 @@ class MeshMedia:
             mute_until_confirmed=peer.known,
             on_event=lambda event: self._tell(context, key, event),
             peer_name=peer.display_name,
+            retained=self._secrets(context),
         )
         self._supervisor.start(media.run(), name="media of a call")
         return GatewayCallMedia(media)
+
+    def _secrets(self, context: MediaContext) -> CallSecrets | None:
+        """Return what is kept of calls with this peer; calls to oneself have nothing to show."""
+        if context.peer.trust == SELF:
+            return None
+        call = partial(self._call_of, context.call_id, context.role)
+        return CallSecrets(self._retained, context.peer, self._log, call)
 
     def _tell(self, context: MediaContext, key: bytes, event: MediaEvent) -> None:
         from media.events import MediaConnected, Secured

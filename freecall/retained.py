@@ -31,7 +31,7 @@ WARNINGS = {
 
 
 class RetainedSecrets:
-    """For each person's key and node the secrets of the last two calls, the latest first. Each change is saved at once."""
+    """For each person's key and node the secrets of the last two calls, the latest first. Changes are saved at once."""
 
     def __init__(self, store: Store, *, max_people: int = MAX_PEOPLE) -> None:
         """Load them.
@@ -45,8 +45,13 @@ class RetainedSecrets:
         self._people = {} if raw is None else _parse(raw)
 
     def of(self, fingerprint: str, node_public_key: bytes) -> tuple[bytes, ...]:
-        """Return what is kept of calls with this person at this node."""
-        return tuple(self._people.get(fingerprint, {}).get(node_public_key.hex(), ()))
+        """Return what is kept of calls with this person at this node; of a new node, what their others had last.
+
+        A person who has only made a new node key still knows the secret.
+        """
+        nodes = self._people.get(fingerprint, {})
+        others = [kept[0] for kept in reversed(nodes.values())]
+        return tuple(nodes.get(node_public_key.hex(), others[:KEPT_OF_ONE]))
 
     def state(self, fingerprint: str, node_public_key: bytes, *, matched: bool) -> str:
         """Return what it means that the node has shown, or not, one of these."""
