@@ -246,6 +246,7 @@ class Endpoint:
             reliable=is_reliable(flow.transport),
             source=flow.remote[0],
             now=self._now(),
+            busy=self._flows.is_behind(),
         )
 
     def _answer_malformed(self, error: SipError, data: bytes, flow: Flow) -> None:

@@ -12,6 +12,7 @@ from .transport import Flow, Hop, Owner, TransportError, TransportLimits
 from .udp import UdpFlow, UdpSocket
 from .vias import Vias
 
+_BEHIND = 0.25  # of a receive buffer: some 50 ms of work, and room for what goes on in calls that have begun
 _TCP_PATIENCE = 1.0  # seconds for an attempt to reach a phone by TCP instead of UDP
 
 
@@ -61,6 +62,10 @@ class Flows:
         if flow is None:
             raise TransportError("no UDP socket")
         return flow
+
+    def is_behind(self) -> bool:
+        """Tell whether messages come faster than they are read: a UDP socket holds more of them than is good."""
+        return any(sock.backlog > _BEHIND for sock in self._udp)
 
     async def aclose(self) -> None:
         """Close everything. The tasks that accept and connect must have ended."""

@@ -16,6 +16,10 @@ from .transport import MAX_MESSAGE_BYTES, Address, Owner, TransportError, Transp
 _IP_RECVERR, _IPV6_RECVERR, _MSG_ERRQUEUE = 11, 25, 0x2000
 _HAS_ERROR_QUEUE = sys.platform == "linux"
 _MAX_ERRORS_AT_ONCE = 64
+# From <asm-generic/socket.h> and <linux/sock_diag.h>: nine numbers, the first two what is queued and what fits.
+_SO_MEMINFO, _MEMINFO = 55, struct.Struct("=9I")
+_HAS_MEMINFO = sys.platform == "linux"
+_RECEIVE_BUFFER = 1 << 20  # asked for; the kernel gives what it allows, and says so in _SO_MEMINFO
 
 
 class UdpSocket(asyncio.DatagramProtocol):
@@ -37,6 +41,7 @@ class UdpSocket(asyncio.DatagramProtocol):
             sock.setblocking(False)
             if family == socket.AF_INET6:
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
             _ask_for_errors(sock)
             sock.bind((host, port))
         except OSError:
@@ -56,6 +61,16 @@ class UdpSocket(asyncio.DatagramProtocol):
     def is_ipv6(self) -> bool:
         """Whether it speaks IPv6."""
         return self._socket.family == socket.AF_INET6
+
+    @property
+    def backlog(self) -> float:
+        """How full the receive buffer is, 0 to 1, with what was not read yet; 0 where the kernel does not say."""
+        if not _HAS_MEMINFO or self.is_closed:
+            return 0.0
+        queued, fits, *_ = _MEMINFO.unpack(
+            self._socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size)
+        )
+        return float(queued / fits) if fits else 0.0
 
     def close(self) -> None:
         """Close the socket."""

@@ -134,9 +134,9 @@ class TransactionLayer(Generic[Path]):
         return self._take()
 
     def receive_request(
-        self, request: Request, path: Path, *, reliable: bool, source: str, now: float
+        self, request: Request, path: Path, *, reliable: bool, source: str, now: float, busy: bool = False
     ) -> list[Event[Path]]:
-        """Take a valid request. Raise SipError when the headers that identify it cannot be read."""
+        """Take a valid request, refuse a new one if `busy`. Raise SipError when what identifies it is unreadable."""
         self._now = now
         if request.method == "ACK":
             self._receive_ack(request)
@@ -145,7 +145,7 @@ class TransactionLayer(Generic[Path]):
         known = self._servers.get(key)
         if known is not None:
             self._input(known, "INVITE" if known.is_invite else "REQUEST", request)
-        elif self._admit(request, path, source):
+        elif self._admit(request, path, source, busy):
             transaction = self._start_server(key, request, path, reliable, source)
             if request.method == "CANCEL":
                 self._answer_cancel(transaction)
@@ -252,7 +252,7 @@ class TransactionLayer(Generic[Path]):
         (self._room if transaction.is_server else self._client_room).leave(transaction)
 
     def _make_room(self, room: TransactionRoom[Path], source: str) -> bool:
-        """Forget what only waits for retransmissions until there is room for one more; False when there is none."""
+        """Forget what only waits for retransmissions until one more fits; False when there is no room."""
         while not room.has_room(source):
             oldest = room.oldest_answered(source)
             if oldest is None:
@@ -334,14 +334,16 @@ class TransactionLayer(Generic[Path]):
         else:
             self._input(transaction, "ACK", ack)
 
-    def _admit(self, request: Request, path: Path, source: str) -> bool:
+    def _admit(self, request: Request, path: Path, source: str, busy: bool) -> bool:
         """Tell whether a request may begin a transaction; refuse it without keeping anything if not."""
         merge = merge_key(request)
         if merge is not None and merge in self._merges and request.method != "CANCEL":
             self.counters.merged += 1
             self._refuse(path, reply(request, 482, tag=stateless_tag(request)))
             return False
-        if self._make_room(self._room, source):
+        if busy and request.to.tag is None and request.method != "CANCEL":
+            self.counters.overloaded += 1
+        elif self._make_room(self._room, source):
             return True
         response = reply(request, 503, tag=stateless_tag(request))
         response.headers.add("Retry-After", str(self._limits.retry_after))

@@ -16,6 +16,7 @@ _STAMP = struct.Struct("qq")
 _SENT = struct.Struct("!Q")
 _HEADER = struct.Struct("!BBHII")
 _SILENCE = bytes(152)
+_PACKET_BYTES = _HEADER.size + _SENT.size + len(_SILENCE)
 _LATE_NS = 300_000_000
 """So long after the last packet was sent, one that has not come is lost."""
 
@@ -73,18 +74,13 @@ class Phones:
 
     def _receive(self, talk: Talk, wait: float) -> None:
         for descriptor, _ in self._poll.poll(wait):
-            ear = self._by_descriptor[descriptor]
-            while True:
-                try:
-                    data, extra, _, _ = ear.recvmsg(2_048, 64)
-                except BlockingIOError:
-                    break
-                if len(data) != _HEADER.size + _SENT.size + len(_SILENCE):
-                    continue  # RTCP of the system under test
-                seconds, nanoseconds = _STAMP.unpack(extra[0][2])
-                talk.received += 1
-                sent = _SENT.unpack_from(data, _HEADER.size)[0]
-                talk.delays.append((seconds * 1_000_000_000 + nanoseconds - sent) / 1e3)
+            data, extra, _, _ = self._by_descriptor[descriptor].recvmsg(2_048, 64)
+            if len(data) != _PACKET_BYTES:
+                continue  # RTCP of the system under test
+            seconds, nanoseconds = _STAMP.unpack(extra[0][2])
+            talk.received += 1
+            sent = _SENT.unpack_from(data, _HEADER.size)[0]
+            talk.delays.append((seconds * 1_000_000_000 + nanoseconds - sent) / 1e3)
 
     def close(self) -> None:
         """Hang up."""

@@ -8,6 +8,7 @@ import json
 import sys
 from dataclasses import dataclass
 
+import uvloop
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sipgate.events import GatewayEvent
@@ -76,4 +77,5 @@ async def main(count: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1])))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # the loop that a node has
+        runner.run(main(int(sys.argv[1])))

@@ -415,6 +415,25 @@ def test_a_refusal_says_when_to_come_again() -> None:
     assert is_empty(layer)
 
 
+def test_who_is_busy_refuses_what_is_new_and_keeps_on_with_what_has_begun() -> None:
+    layer = Layer()
+    invite = request("INVITE")
+    begin(layer, invite)
+
+    def answers(message: Request) -> list[int]:
+        events = layer.receive_request(
+            message, "wire", reliable=False, source="192.0.2.1", now=0.0, busy=True
+        )
+        assert len(of(Received, events)) == (message.to.tag is not None)
+        return [answer.status for answer in sent(events) if isinstance(answer, Response)]
+
+    assert answers(request("INVITE", branch="z9hG4bK-new", call_id="new")) == [503]
+    assert answers(request("BYE", branch="z9hG4bK-bye", to_tag="b")) == []
+    assert answers(request("CANCEL")) == [200]
+    assert answers(invite) == []
+    assert layer.counters.overloaded == 1
+
+
 def test_answered_transactions_make_room_for_new_ones() -> None:
     layer = Layer(limits=TransactionLimits(servers=50, servers_per_source=10))
     assert flood(layer, 1000, "192.0.2.66", answer=True) == []
