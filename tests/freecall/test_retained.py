@@ -41,6 +41,7 @@ def test_the_last_two_secrets_of_each_node_are_kept_across_a_restart() -> None:
     assert again.of(BOB, NODE) == (fresh(2), fresh(1))
     assert again.of(BOB, OTHER) == (fresh(9),)
     assert again.of("A" * 40, NODE) == ()
+    assert again.of(BOB, b"x" * 32) == (fresh(9), fresh(2)), "a new node key, perhaps"
 
 
 def test_what_a_match_or_none_means() -> None:
@@ -56,8 +57,8 @@ def test_neither_people_nor_nodes_of_one_person_fill_the_table() -> None:
     kept = RetainedSecrets(MemoryStore(), max_people=1)
     for number in range(MAX_NODES + 1):
         kept.keep(BOB, bytes([number]) * 32, fresh(1))
-    assert kept.of(BOB, fresh(0)) == ()
-    assert all(kept.of(BOB, fresh(number)) for number in range(1, MAX_NODES + 1))
+    assert kept.state(BOB, fresh(0), matched=False) == "other_node"
+    assert all(kept.state(BOB, fresh(n), matched=False) == "lost" for n in range(1, MAX_NODES + 1))
     kept.keep("A" * 40, NODE, fresh(1))
     assert kept.of("A" * 40, NODE) == ()
 
