@@ -18,12 +18,13 @@ MAX_SECRETS = 2
 
 BODY_BYTES = 1 + MAX_SECRETS * TAG_BYTES
 MAX_REPEATS = 12
+_HEADER = bytes((WIRE_VERSION, KIND)) + BODY_BYTES.to_bytes(2)
 _PEER: dict[Role, Role] = {"caller": "callee", "callee": "caller"}
 
 
 def is_continuity(data: bytes) -> bool:
-    """Tell whether a message is one of these, and not of the confirmation."""
-    return data[:2] == bytes((WIRE_VERSION, KIND))
+    """Tell whether a message is one of these, whole; any other is for the confirmation to judge."""
+    return len(data) == HEADER_BYTES + BODY_BYTES and data.startswith(_HEADER) and data[HEADER_BYTES] <= 1
 
 
 class Continuity:
@@ -52,13 +53,8 @@ class Continuity:
         return self._message()
 
     def receive(self, data: bytes) -> bytes | None:
-        """Take a message of the peer; return an answer to send, if the peer has not seen ours.
-
-        What is malformed counts as no message: this ends no call.
-        """
+        """Take a message for which `is_continuity` holds; return an answer to send, if the peer has not seen ours."""
         body = data[HEADER_BYTES:]
-        if int.from_bytes(data[2:HEADER_BYTES]) != len(body) or len(body) != BODY_BYTES or body[0] > 1:
-            return None
         self._is_seen = self._is_seen or body[0] == 1
         if not self._session_hash:
             self._early = body  # it overtook the last message of the confirmation
@@ -83,7 +79,7 @@ class Continuity:
         tags = b"".join(self._tag(self._role, secret) for secret in self._secrets)
         seen = bytes([self.matched is not None])
         body = (seen + tags + self._filler)[:BODY_BYTES]
-        return bytes((WIRE_VERSION, KIND)) + len(body).to_bytes(2) + body
+        return _HEADER + body
 
     def _compare(self, body: bytes) -> None:
         """Compare all with all: either side may be one call behind."""

@@ -99,13 +99,30 @@ def test_the_first_message_counts() -> None:
     assert caller.matched is False
 
 
-@given(st.binary(max_size=60))
-def test_whatever_comes_never_matches_and_never_raises(data: bytes) -> None:
+@given(st.binary(min_size=BODY_BYTES - 1, max_size=BODY_BYTES - 1))
+def test_whatever_is_guessed_never_matches(tags: bytes) -> None:
     caller = side("caller", LAST, OLD)
     caller.agreed(HASH)
-    caller.receive(b"\1\6" + data)
-    caller.receive(b"\1\6" + BODY_BYTES.to_bytes(2) + data.ljust(BODY_BYTES, b"\0"))
-    assert not caller.matched
+    message = b"\1\6\0\x21\0" + tags
+    assert is_continuity(message)
+    caller.receive(message)
+    assert caller.matched is False
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\1",
+        b"\1\6",
+        b"\1\6\0\x07GoClear",
+        b"\1\6\0\x20\0" + bytes(32),
+        b"\1\6\0\x21\2" + bytes(32),
+        b"\2\6\0\x21" + bytes(33),
+    ],
+)
+def test_what_is_malformed_is_left_to_the_confirmation_which_ends_the_call(data: bytes) -> None:
+    assert not is_continuity(data)
 
 
 def test_three_secrets_or_a_short_filler_are_a_mistake() -> None:
