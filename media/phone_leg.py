@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from .errors import MediaError
 from .protocol.phone_side import PhoneMedia
-from .protocol.rtp import is_passable, is_rtcp
+from .protocol.rtp import MAX_PACKET_BYTES, RTP_HEADER_BYTES, is_passable, is_rtcp
 
 RELATCH_SECONDS = 2.0
 """How long the latched source must be silent before another port of an allowed address may take its place."""
@@ -15,20 +15,21 @@ _PORT_ATTEMPTS = 64
 Address = tuple[Any, ...]
 
 
-class _Socket(asyncio.DatagramProtocol):
-    """One UDP port. What arrives goes to `received`; ICMP errors are the phone not listening yet."""
+class _Socket(asyncio.BaseProtocol):
+    """One UDP port. What arrives goes to `datagram_received`; ICMP errors are the phone not listening yet."""
 
+    __slots__ = ("closed", "datagram_received", "transport")
     transport: asyncio.DatagramTransport
 
     def __init__(self, received: Callable[[bytes, Address], None]) -> None:
-        self.received = received
+        self.datagram_received = received
         self.closed = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.DatagramTransport", transport)
 
-    def datagram_received(self, data: bytes, addr: Address) -> None:
-        self.received(data, addr)
+    def error_received(self, exc: OSError) -> None:
+        """Let it be: the phone may listen in a moment."""
 
     def connection_lost(self, _exc: Exception | None) -> None:
         self.closed.set_result(None)
@@ -55,7 +56,7 @@ class PhoneLeg:
         self.mux = False
         self._rtp_remote: Address | None = None
         self._rtcp_remote: Address | None = None
-        self._latched = False
+        self._latched: Address | None = None
         self._last_heard = 0.0
         self._now = asyncio.get_running_loop().time
         self._sockets: list[_Socket] = []
@@ -69,8 +70,8 @@ class PhoneLeg:
             if first and second:
                 self.port = port & ~1
                 self._rtp, self._rtcp = (second, first) if port % 2 else (first, second)
-                self._rtp.received = self._rtp_received
-                self._rtcp.received = self._rtcp_received
+                self._rtp.datagram_received = self._rtp_received
+                self._rtcp.datagram_received = self._rtcp_received
                 self._sockets = [first, second]
                 return
             if first:
@@ -93,13 +94,12 @@ class PhoneLeg:
         self.mux = media.mux
         self._rtp_remote = (host, media.port) if host else None
         self._rtcp_remote = (host, media.rtcp_port) if host else None
-        self._latched = False
+        self._latched = None
 
     def send(self, packet: bytes) -> None:
         """Send one RTP or RTCP packet to the phone; before its address is known, drop it."""
-        if not is_rtcp(packet) or self.mux:
-            remote, via = self._rtp_remote, self._rtp
-        else:
+        remote, via = self._rtp_remote, self._rtp
+        if 192 <= packet[1] <= 223 and not self.mux:
             remote, via = self._rtcp_remote, self._rtcp
         if remote is None or not self._sockets:
             self._drop("phone_address_unknown")
@@ -113,6 +113,20 @@ class PhoneLeg:
         self._drop("phone_too_early")
 
     def _rtp_received(self, data: bytes, source: Address) -> None:
+        """Take the usual packet without another call (each costs at this rate); look closer at all others."""
+        sink = self.sink
+        if (
+            source == self._latched
+            and RTP_HEADER_BYTES <= len(data) <= MAX_PACKET_BYTES
+            and 127 < data[0] < 192
+            and sink is not None
+        ):
+            self._last_heard = self._now()
+            sink(data)
+        else:
+            self._other_received(data, source)
+
+    def _other_received(self, data: bytes, source: Address) -> None:
         if not is_passable(data):
             self._drop("phone_not_rtp")
         elif source[0] not in self._allowed:
@@ -126,12 +140,10 @@ class PhoneLeg:
     def _is_latched(self, source: Address) -> bool:
         """Tell whether that is the phone; the first source is, and another one after a silence."""
         now = self._now()
-        if source != self._rtp_remote:
-            if self._latched and now - self._last_heard <= RELATCH_SECONDS:
-                self._drop("phone_foreign_source")
-                return False
-            self._rtp_remote = source
-        self._latched = True
+        if source != self._latched and self._latched and now - self._last_heard <= RELATCH_SECONDS:
+            self._drop("phone_foreign_source")
+            return False
+        self._rtp_remote = self._latched = source
         self._last_heard = now
         return True
 

@@ -45,6 +45,9 @@ class DemuxProtocol(aioice.ice.StunProtocol):
     def datagram_received(self, data: bytes | str, addr: tuple[Any, ...]) -> None:
         """Pass a datagram on by its first byte (RFC 7983); what is malformed is counted and dropped."""
         ice = self.receiver
+        if addr == ice._known and isinstance(data, bytes) and data and ice._on_srtp and is_srtp(data[0]):
+            ice._on_srtp(data)  # nearly all that comes, with no call more than it takes
+            return
         if not data or isinstance(data, str):
             ice.drop("empty")
             return

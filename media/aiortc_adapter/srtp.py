@@ -6,12 +6,11 @@ from aiortc.rtcdtlstransport import SRTPProtectionProfile
 from pylibsrtp import Policy, Session
 from pylibsrtp._binding import ffi, lib
 
-from media.protocol.rtp import is_rtcp
-
 REPLAYED, TOO_OLD = 9, 10  # srtp_err_status_replay_fail and _replay_old of libsrtp 2
 REPLAY_WINDOW_PACKETS = 1_024
 MAX_PACKET_BYTES = 2_048
 _BUFFER_BYTES = 2_304  # a packet, and what SRTP may put behind it
+_unpack = ffi.unpack
 
 
 class Srtp:
@@ -19,6 +18,8 @@ class Srtp:
 
     `status` is libsrtp's word on the last packet: 0, REPLAYED, TOO_OLD or another error.
     """
+
+    __slots__ = ("_buffer", "_data", "_handle", "_rtcp", "_rtp", "_session", "_size", "status")
 
     def __init__(self, profile: SRTPProtectionProfile, key: bytes, *, outbound: bool) -> None:
         kind = Policy.SSRC_ANY_OUTBOUND if outbound else Policy.SSRC_ANY_INBOUND
@@ -29,7 +30,6 @@ class Srtp:
         self._session = Session(policy)
         self._handle = self._session._srtp[0]
         self._buffer = bytearray(_BUFFER_BYTES)
-        self._view = memoryview(self._buffer)
         self._data = ffi.from_buffer("char[]", self._buffer)
         self._size = ffi.new("int *")
         self._rtp, self._rtcp = (
@@ -41,9 +41,11 @@ class Srtp:
 
     def process(self, packet: bytes) -> bytes | None:
         """Encrypt or decrypt one packet of at most `MAX_PACKET_BYTES`; None when libsrtp refuses it."""
-        size = len(packet)
-        self._buffer[:size] = packet
-        self._size[0] = size
-        call = self._rtcp if is_rtcp(packet) else self._rtp
-        self.status = call(self._handle, self._data, self._size)
-        return bytes(self._view[: self._size[0]]) if self.status == 0 else None
+        size = self._size
+        self._buffer[: len(packet)] = packet
+        size[0] = len(packet)
+        call = (
+            self._rtcp if 192 <= packet[1] <= 223 else self._rtp
+        )  # is_rtcp, without a call
+        self.status = status = call(self._handle, self._data, size)
+        return None if status else _unpack(self._data, size[0])
