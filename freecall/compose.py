@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, cast
@@ -12,7 +12,7 @@ from overlay.protocol.endpoint import Endpoint
 from sipgate.events import GatewayEvent
 from sipgate.gateway import Gateway
 from sipgate.limits import Limits
-from sipgate.ports import LocalUser, Service
+from sipgate.ports import LocalUser
 from trust.introductions import Introductions
 from trust.openpgp import RELEASED
 from trust.pins import Pins
@@ -40,8 +40,8 @@ from .history import History
 from .identity import Identity, open_identity
 from .letters import HearingAdmission, Letters
 from .listen import free_port, hosts_of
-from .mesh_media import MediaService, MeshMedia, warm_up
-from .mesh_uri import DOMAIN, canonical
+from .mesh_media import MeshMedia, warm_up
+from .mesh_uri import DOMAIN
 from .meshes import choose_meshes, meet_new, open_directory
 from .news import GatewayNews, tell_overlay_news
 from .node import Node
@@ -53,12 +53,12 @@ from .provisioning import SipAccount, write_provisioning
 from .receipts import ASK, FOLDER, GIVE, Receipts
 from .retained import FILE as RETAINED
 from .retained import RetainedSecrets
+from .services import SERVICES, services
 from .store import DataDirectory
 from .supervise import Supervisor, guarded
 from .trust_desk import TrustDesk
 
 ALL_ADDRESSES = ("0.0.0.0", "::")  # noqa: S104 - a node is there to be reached
-ECHO = canonical("echo")
 LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with
 
 
@@ -218,7 +218,7 @@ def _gateway(
     """Return the gateway with its ports answered."""
     user = _user(config, identity)
     keyring, keys, news = identity.keyring, PeerKeys(), GatewayNews(log)
-    me = Self(user, keyring.fingerprint, identity.node_key.public_key, services=frozenset({ECHO}))
+    me = Self(user, keyring.fingerprint, identity.node_key.public_key, services=SERVICES)
     media = MeshMedia(me, keyring, pins, keys, log, news.call_of, wall_clock, supervisor, retained)
 
     def on_event(event: GatewayEvent) -> None:
@@ -237,7 +237,7 @@ def _gateway(
         work=Worker(keyring.fingerprint),
         shows_calls=config.calls.show_busy,
         media=media,
-        services=_services(config, identity),
+        services=services(wall_clock, identity.uris if config.calls.answer_with == "echo" else ()),
         on_event=on_event,
         mailbox=letters,
         domain=DOMAIN,
@@ -316,17 +316,6 @@ def _exchange_receipts(
     for content_type in (ASK, GIVE):  # a node that wants none takes them, too, and drops them
         letters.for_the_node(content_type, receipts.hear)
     log.print_with(receipts.observe)
-
-
-def _services(config: Config, identity: Identity) -> dict[str, Callable[[], Service]]:
-    answering = {ECHO, *(identity.uris if config.calls.answer_with == "echo" else ())}
-    return dict.fromkeys(answering, _echo)
-
-
-def _echo() -> Service:
-    from media.softphone import EchoPhone
-
-    return MediaService(EchoPhone())
 
 
 def _own_endpoints(ports: Ports) -> tuple[tuple[str, int], ...]:

@@ -23,13 +23,15 @@ _NAMES = {0: "PCMU", 8: "PCMA"}
 class WavPhone:
     """Plays and records, both optional, each at most `max_seconds`. `record` is written by `aclose()`.
 
+    `play` is a file, or the sound itself: 8 kHz signed 16-bit samples.
+
     `heard` is set by the first packet that arrives, `played` once the file has been sent whole. Packets leave
     on a schedule fixed by the first one, so that a late wake-up delays one packet and shifts none.
     """
 
     def __init__(
         self,
-        play: Path | None = None,
+        play: Path | bytes | None = None,
         record: Path | None = None,
         *,
         host: str = LOOPBACK,
@@ -95,11 +97,14 @@ class WavPhone:
             return
         self._kind = kind
         if self._play is not None:
-            samples = await asyncio.to_thread(read_wav, self._play, self._max_seconds)
+            samples = await asyncio.to_thread(self._sound, self._play)
             self._voice = _packets(g711.encode(_NAMES[kind], samples), g711.SILENCE[_NAMES[kind]])
         loop = asyncio.get_running_loop()
         self._first_at = loop.time()
         self._timer = loop.call_at(self._first_at, self._send_next)
+
+    def _sound(self, play: Path | bytes) -> bytes:
+        return play if isinstance(play, bytes) else read_wav(play, self._max_seconds)
 
     def _send_next(self) -> None:
         assert self._port is not None
