@@ -12,7 +12,16 @@ from trust.uris import self_certifying_uri
 
 from .config import Config
 from .errors import ConfigError, reason
-from .mesh_uri import MAX_USER, SECRET_BYTES, canonical, is_secret, login_name, secret_from, user_of
+from .mesh_uri import (
+    MAX_USER,
+    SECRET_BYTES,
+    SERVICE_NAMES,
+    canonical,
+    is_secret,
+    login_name,
+    secret_from,
+    user_of,
+)
 from .store import DataDirectory
 
 DELEGATION_SECONDS = 2 * 365 * 86400
@@ -63,10 +72,16 @@ def node_key(data: DataDirectory) -> NodeKey:
 
 
 def user_name(data: DataDirectory, wanted: str) -> str:
-    """Return the user's name: the one asked for now, the one kept from before, or the login name."""
+    """Return the user's name: the one asked for now, the one kept from before, or the login name.
+
+    Raises:
+        ConfigError: every node has a service of that name.
+    """
     store = data.file("name")
     kept = (store.load() or b"").decode(errors="replace").strip()
     name = user_of(canonical(wanted or kept or login_name()))
+    if name in SERVICE_NAMES:
+        raise ConfigError(f"{name}@mesh is a service of every node. Choose another name with --name.")
     if name != kept:
         store.save(name.encode() + b"\n")
     return name

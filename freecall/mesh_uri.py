@@ -8,6 +8,7 @@ from .errors import NotAMeshUri
 
 DOMAIN = "mesh"
 MAX_USER = 64
+SERVICE_NAMES = ("echo", "time", "busy", "decline", "noanswer")  # every node answers them itself
 SECRET_BYTES = 10
 SECRET_LETTERS = 16
 

@@ -99,6 +99,12 @@ UNLISTED = Config(node=NodeConfig(name="bob", openpgp="sequoia", unlisted=True))
 LISTED = Config(node=NodeConfig(name="bob", openpgp="sequoia"))
 
 
+async def test_the_name_of_a_service_is_nobodys(tmp_path: Path) -> None:
+    for name in ("echo", "time@mesh"):
+        with pytest.raises(ConfigError, match="Choose another name with --name"):
+            await opened(tmp_path / "d", Config(node=NodeConfig(name=name, openpgp="sequoia")))
+
+
 async def test_an_unlisted_user_has_a_secret_in_every_address_and_is_called_by_the_name(
     tmp_path: Path,
 ) -> None:
