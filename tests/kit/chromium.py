@@ -9,6 +9,8 @@ import json
 import shutil
 import signal
 import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -62,7 +64,10 @@ phone.prepare = ({ peer }) => {
     phone.note("heard", receiver.createEncodedStreams());
     const context = new AudioContext({ sampleRate: 8000 });
     const tap = context.createScriptProcessor(1024, 1, 1);
-    tap.onaudioprocess = (event) => phone.samples.push(...event.inputBuffer.getChannelData(0).map((x) => x * 32767));
+    tap.onaudioprocess = (event) => {
+      if (track.readyState === "live") phone.samples.push(event.inputBuffer.getChannelData(0).slice());
+      else if (context.state !== "closed") context.close();
+    };
     context.createMediaStreamSource(new MediaStream([track])).connect(tap);
     tap.connect(context.destination);
   });
@@ -103,6 +108,9 @@ class Chromium:
         try:
             self._session = aiohttp.ClientSession()
             await self._connect(await self._devtools_port())
+            for domain in ("Page", "Runtime"):
+                await self._ask(f"{domain}.enable")
+            await self._ask("Runtime.addBinding", name="__news")
             await self._open_page()
         except BaseException:
             await self.__aexit__(None, None, None)
@@ -135,9 +143,7 @@ class Chromium:
         self._reading = asyncio.get_running_loop().create_task(self._read())
 
     async def _open_page(self) -> None:
-        for domain in ("Page", "Runtime"):
-            await self._ask(f"{domain}.enable")
-        await self._ask("Runtime.addBinding", name="__news")
+        self._loaded.clear()
         await self._ask("Page.navigate", url=self.url)
         await self._loaded.wait()
         await self.run(_EARS)
@@ -197,10 +203,38 @@ class Chromium:
         script = f"phone.calls.get('{name}').peer.getStats().then((all) => [...all.values()])"
         return {each["type"]: each for each in await self.run(script)}
 
+    async def forget(self) -> None:
+        """Forget the frames and the sound of the calls before."""
+        await self.run("phone.frames = { said: [], heard: [] }; phone.samples = []; undefined")
+
+    @asynccontextmanager
+    async def away(self) -> AsyncIterator[None]:
+        """Leave the page, so that only other phones ring."""
+        await self._ask("Page.navigate", url="about:blank")
+        yield
+        await self.return_to_page()
+
+    async def return_to_page(self) -> None:
+        """Open the page anew."""
+        await self._ask("Page.navigate", url="about:blank")
+        await self._open_page()
+
     async def frames(self) -> dict[str, list[str]]:
         """Return all encoded frames so far, in base 64: `said` and `heard`."""
         return dict(await self.run("phone.frames"))
 
+    async def until_heard(self, frames: int) -> None:
+        """Wait until so many encoded frames have come; TimeoutError after 15 s."""
+        await self.run(
+            "new Promise((resolve) => { const look = setInterval(() => {"
+            f" if (phone.frames.heard.length >= {frames}) {{ clearInterval(look); resolve(); }} }}, 20); }})"
+        )
+
     async def heard(self) -> list[int]:
         """Return the sound so far, 8,000 samples a second."""
-        return [int(sample) for sample in await self.run("Array.from(phone.samples, Math.round)")]
+        return [
+            int(sample)
+            for sample in await self.run(
+                "phone.samples.flatMap((part) => Array.from(part, (x) => Math.round(x * 32767)))"
+            )
+        ]

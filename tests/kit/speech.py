@@ -117,3 +117,24 @@ def main_frequency(samples: Samples, rate: int) -> float:
         return 0.0
     spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
     return float(np.fft.rfftfreq(len(samples), 1 / rate)[int(np.argmax(spectrum))])
+
+
+def likeness(heard: Samples, said: Samples) -> float:
+    """Return how much a part of `said` sounds like `heard`, 0 to 1, whatever codec was between them.
+
+    Both at 8 kHz. Compared is the loudness of 20 ms frames over time, at the place in `said` where it fits best.
+    """
+    part, whole = _loudness(heard), _loudness(said)
+    part = part[np.argmax(part > np.log(VOICED_RMS)) :]  # before the first word the call was not there yet
+    if len(part) < 50 or len(part) > len(whole):
+        return 0.0
+    windows = np.lib.stride_tricks.sliding_window_view(whole, len(part))
+    part = part - part.mean()
+    centred = windows - windows.mean(axis=1, keepdims=True)
+    scale = np.sqrt((part**2).sum() * (centred**2).sum(axis=1)) + 1e-9
+    return float(np.max(centred @ part / scale))
+
+
+def _loudness(samples: Samples) -> NDArray[np.float64]:
+    whole = samples[: len(samples) // FRAME * FRAME].reshape(-1, FRAME).astype(np.float64)
+    return np.log(np.sqrt(np.mean(whole**2, axis=1)) + VOICED_RMS / 4)
