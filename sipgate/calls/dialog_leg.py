@@ -198,9 +198,10 @@ class DialogLeg:
             async with asyncio.timeout(REINVITE_PATIENCE):
                 return self._as_lost(await final, sending)
         except TimeoutError:
-            await self.cancel_reoffer()
             return reply(request, 408)
         finally:
+            if final.cancelled():  # the patience is over, or the call
+                await self.cancel_reoffer()
             self._reoffering = None
 
     async def _follow_reinvite(

@@ -168,6 +168,7 @@ class SipPhone:
         self.messages: asyncio.Queue[Request] = asyncio.Queue()
         self.takes_messages: int | None = 200  # the status for MESSAGE; None: silence
         self.rings_by_itself = True
+        self.says_that_it_is_there = False  # answers OPTIONS in a call by itself
         self.is_stuck = False  # takes requests and says nothing more to them than 100
         self._registration = secrets.token_hex(8)
         self._cseq = 0
@@ -314,6 +315,8 @@ class SipPhone:
         elif request.method == "BYE":
             if not call.bye.done():
                 call.bye.set_result(request)
+            await transaction.respond(reply(request, 200))
+        elif self.says_that_it_is_there and request.method == "OPTIONS":
             await transaction.respond(reply(request, 200))
         else:
             await call.inside.put(transaction)
