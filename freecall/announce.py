@@ -7,11 +7,11 @@ from overlay.addresses import reachable_endpoints
 from overlay.errors import OverlayError
 from overlay.protocol.claim import Claim
 from overlay.protocol.endpoint import Endpoint, Scope
-from overlay.protocol.sealed_blob import seal_blob
 from trust.protocol.packed_key import pack
 
 from .events import EventLog
 from .identity import Identity
+from .key_blobs import publish_key
 from .meshes import Directory
 
 ADDRESS_CHECK_SECONDS = 5.0
@@ -53,11 +53,10 @@ class Announcer:
         return tuple(dict.fromkeys([seen_as, *own]))
 
     async def _claim(self) -> Claim:
-        sealed_key = seal_blob(self._identity.uri, pack(self._identity.public_key))
         return Claim(
             fingerprint=bytes.fromhex(self._identity.keyring.fingerprint),
             node_public_key=self._identity.node_key.public_key,
-            key_blob=await self._overlay.publish_blob(sealed_key),
+            key_blob=await publish_key(self._overlay, self._identity.uri, pack(self._identity.public_key)),
             delegation=bytes(self._identity.delegation),
         )
 

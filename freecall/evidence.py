@@ -10,13 +10,13 @@ from overlay.errors import WireError
 from overlay.overlay import FoundClaim
 from overlay.protocol.endpoint import Endpoint
 from overlay.protocol.nodeid import node_id_of
-from overlay.protocol.sealed_blob import unseal_blob
 from trust.delegation import DelegationRefused, SignedDelegation, check
 from trust.keyring import BadKey, Verifier
 from trust.pins import Pins, TrustState
 from trust.protocol.packed_key import unpack
 from trust.standing import Standing, Standings
 
+from .key_blobs import fetch_key
 from .mesh_uri import short_uri
 from .meshes import Directory
 
@@ -206,9 +206,9 @@ class EvidenceGatherer:
         return key or known, serial, problem
 
     async def _fetch(self, uri: str, blob: bytes) -> bytes | None:
-        sealed = await self._overlay.fetch_blob(blob)
         try:
-            return unpack(unseal_blob(short_uri(uri), sealed)) if sealed is not None else None
+            packed = await fetch_key(self._overlay, short_uri(uri), blob)
+            return None if packed is None else unpack(packed)
         except (WireError, BadKey):
             return None  # whoever made the claim names a blob that is no key of this name
 

@@ -11,16 +11,16 @@ import pysequoia
 from pysequoia.packet import PacketPile, Tag
 
 from .errors import BadKey, BadSignature, KeyringError
-from .openpgp import MAX_EXPORT_BYTES, inspect, smallest, utc_now
+from .openpgp import inspect, smallest, utc_now
 from .own_file import OwnFile
 from .ports import Store
-from .protocol.packed_key import pack
 from .protocol.packets import PUBLIC_KEY, PUBLIC_SUBKEY, SIGNATURE, USER_ID, Packet, split
 from .protocol.subkey_binding import (
     ECDSA,
     EDDSA,
     MAY_ENCRYPT,
     MAY_SIGN,
+    RSA,
     SECRET_SUBKEY,
     Binding,
     fingerprint,
@@ -45,7 +45,7 @@ class CallingKeyring(SequoiaKeyring):
     """A `trust.keyring.Keyring` for the user's own key, by subkeys that are good until ``not_after`` (Unix seconds)."""
 
     def __init__(self, kept: bytes, not_after: float, notices: tuple[str, ...] = ()) -> None:
-        super().__init__(pysequoia.Tsk.from_bytes(kept))
+        super().__init__(pysequoia.Tsk.from_bytes(kept), public=lambda key: key)
         self.not_after = not_after
         self.notices = notices
 
@@ -128,8 +128,6 @@ async def _check(key: bytes) -> None:
     """Make sure that others will accept what we shall sign."""
     keyring = CallingKeyring(key, 0.0)
     public = await keyring.export()
-    if len(pack(public)) > MAX_EXPORT_BYTES:
-        raise KeyringError(_TOO_LARGE)
     try:
         await keyring.verify(b"free call", await keyring.sign(b"free call"), public)
     except (BadKey, BadSignature, KeyringError) as error:
@@ -147,10 +145,7 @@ def _opened(key: bytes, notice: str) -> CallingKeyring:
     return CallingKeyring(key, _not_after(key), (notice,) if notice else ())
 
 
-_TOO_LARGE = (
-    "Your OpenPGP key is too large for the mesh, which has room for elliptic-curve keys only. "
-    "Make one for calls: gpg --quick-generate-key 'NAME <sip:NAME@mesh>' ed25519 sign,cert never."
-)
+_UNFIT = "Your key {name} is of a kind that others could not check. Use Ed25519, NIST P-256 or P-384, or RSA."
 
 
 def _head(public: bytes, own: ListedKey) -> bytes:
@@ -165,16 +160,14 @@ def _head(public: bytes, own: ListedKey) -> bytes:
     packets = split(public)
     if packets[0].tag != PUBLIC_KEY or packets[0].body[0] != 4:
         raise KeyringError(f"Your key {name} is not an OpenPGP key of version 4, which calls need.")
-    if packets[0].body[5] not in (ECDSA, EDDSA):
-        raise KeyringError(_TOO_LARGE)
+    if packets[0].body[5] not in (RSA, ECDSA, EDDSA):
+        raise KeyringError(_UNFIT.format(name=name))
     # before the framing check: a key with a dozen photographs is fine, since only one name is taken
     head = b"".join(packet.raw for packet in _own_part(packets, _user_id(own)))
     try:
         info = inspect(head, utc_now())
     except BadKey as error:
-        raise KeyringError(
-            f"Your key {name} is of a kind that others could not check. Use Ed25519, NIST P-256 or P-384."
-        ) from error
+        raise KeyringError(_UNFIT.format(name=name)) from error
     if info.expired:
         raise KeyringError(f"Your key {name} has expired. Extend it: gpg --quick-set-expire {name} 2y.")
     return head

@@ -1,5 +1,6 @@
 """The user's key in one file of our own, for machines without GnuPG."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pysequoia
@@ -18,9 +19,9 @@ KEY_FILE = "openpgp.key"
 class SequoiaKeyring:
     """A `trust.keyring.Keyring` in process: an Ed25519 primary key, a signing and an encryption subkey."""
 
-    def __init__(self, secret: pysequoia.Tsk) -> None:
+    def __init__(self, secret: pysequoia.Tsk, public: Callable[[bytes], bytes] = smallest) -> None:
         self._secret = secret
-        self._public = smallest(bytes(secret.extract_certificate()))
+        self._public = public(bytes(secret.extract_certificate()))
         self._verifier = KeyVerifier()
         self._decryption = Decryption(bytes(secret))
         self.fingerprint = secret.extract_certificate().fingerprint.upper()

@@ -15,11 +15,12 @@ CALL = ["--seconds", "0.3"]
 
 @pytest.mark.long
 @needs_gpg
+@pytest.mark.parametrize("kind", ["ed25519", "rsa3072"])
 async def test_a_key_with_a_passphrase_calls_and_is_called_after_one_prompt_and_its_keyring_counts(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     with PersonsGpg() as person, DataDirectory("bob") as bobs, DataDirectory("alice") as alices:
-        fingerprint = person.make_locked("Bob <bob@example.org>")
+        fingerprint = person.make_locked("Bob <bob@example.org>", kind=kind)
         with monkeypatch.context() as patched:
             patched.setenv("GNUPGHOME", str(person.home))
             bob = Node("bob", bobs, arguments=["--openpgp-key", fingerprint, *ECHO])

@@ -68,8 +68,8 @@ async def test_plain_gpg_takes_the_calling_key_for_what_it_is(
     assert all(fields[6] for fields in subkeys), "a subkey without an end"
 
 
-@pytest.mark.parametrize("kind", ["nistp256", "nistp384"])
-async def test_other_elliptic_curves_do_as_well(
+@pytest.mark.parametrize("kind", ["nistp256", "nistp384", "rsa2048"])
+async def test_other_kinds_of_keys_do_as_well(
     person: PersonsGpg, tmp_path: Path, gpg: GpgHome, kind: str
 ) -> None:
     fingerprint = person.make_locked(BOB, kind=kind)
@@ -77,10 +77,13 @@ async def test_other_elliptic_curves_do_as_well(
     assert gpg.verify(await keyring.export(), await keyring.sign(b"text"), b"text") == fingerprint
 
 
-async def test_an_rsa_key_is_refused_before_anybody_is_asked(person: PersonsGpg, tmp_path: Path) -> None:
-    person.make_locked(BOB, kind="rsa2048")
-    with pytest.raises(KeyringError, match=r"too large for the mesh.*quick-generate-key"):
-        await open_calling_keyring(tmp_path, BOB, user_home=person.home)
+async def test_a_key_that_others_could_not_check_is_refused_before_anybody_is_asked(
+    person: PersonsGpg, tmp_path: Path
+) -> None:
+    for kind in ("brainpoolP256r1", "dsa1024"):
+        person.make_locked(kind, kind=kind)
+        with pytest.raises(KeyringError, match=r"is of a kind that others could not check\. Use Ed25519"):
+            await open_calling_keyring(tmp_path, kind, user_home=person.home)
     assert person.asked == []
 
 
