@@ -230,7 +230,7 @@ def _gateway(
     return Gateway(
         node_key=identity.node_key.private_key,
         accounts=OneUser(user, identity.uris),
-        directory=MeshDirectory(me, gatherer, keys, lambda: _own_endpoints(ports)),
+        directory=policy.remember(MeshDirectory(me, gatherer, keys, lambda: _own_endpoints(ports))),
         admission=HearingAdmission(policy.guard(admission), letters.heard_from),
         audience=MeshAudience(policy.hide(admission)),
         doorkeeper=None if config.calls.answer_with else policy.door,

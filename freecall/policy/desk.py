@@ -10,12 +10,13 @@ from freecall.errors import FreeCallError
 from freecall.mesh_uri import canonical, name_of
 from freecall.store import FileStore
 from sipgate.events import CallMissed, CallStarted, GatewayEvent
-from sipgate.ports import Admission, Peer
+from sipgate.ports import Admission, Directory, Peer
 from trust.pins import Pins
 from trust.uris import fingerprint_of_uri
 
 from .blocks import FINGERPRINT, Blocked, BlockList
 from .budget import Budget
+from .called import Called, NotingDirectory
 from .door import Door, GuardedAdmission, UnseenByBlocked
 from .ladder import Ladder, Rung, Strangers
 from .puzzle import Puzzles
@@ -69,6 +70,8 @@ class PolicyDesk:
         self._emit = emit
         self._clock = clock
         self._monotonic = monotonic
+        self._rank = rank
+        self._called = Called()
         self._blocks = BlockList(store)
         self._recent: OrderedDict[str, str] = OrderedDict()
         self._last_caller = ""
@@ -78,7 +81,7 @@ class PolicyDesk:
             name,
             Ladder(rules.strangers, Budget(rules.rings_per_hour)),
             Puzzles(secrets.token_bytes(SECRET_BYTES)),
-            rank,
+            self._rung,
             clock=monotonic,
             salt=lambda: secrets.token_bytes(SALT_BYTES),
             turned_away=self._note_turned_away,
@@ -92,7 +95,19 @@ class PolicyDesk:
         """Return the admission to see whether our user can be called."""
         return UnseenByBlocked(admission, self._blocks)
 
+    def remember(self, directory: Directory) -> Directory:
+        """Return the directory of whom our user calls: they may call back."""
+        return NotingDirectory(directory, self._note_called)
+
     # -- what happens
+
+    async def _rung(self, uri: str, fingerprint: str) -> Rung:
+        if self._called.has(uri, fingerprint, self._monotonic()):
+            return Rung.CALLED
+        return await self._rank(uri, fingerprint)
+
+    def _note_called(self, peer: Peer) -> None:
+        self._called.note(peer.uri, peer.fingerprint, self._monotonic())
 
     def heed(self, event: GatewayEvent) -> None:
         """Remember who has called last."""

@@ -16,6 +16,7 @@ class Rung(enum.Enum):
 
     CONTACT = "contact"
     INTRODUCED = "introduced"
+    CALLED = "called"
     STRANGER = "stranger"
 
 

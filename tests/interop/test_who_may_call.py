@@ -64,11 +64,11 @@ async def test_a_stranger_rings_twice_an_hour_and_a_contact_always(voices: dict[
         await ended(alice, bob)
 
 
-async def test_strangers_who_may_not_ring_hear_why_and_may_write(voices: dict[str, Speech]) -> None:
+async def test_strangers_who_may_not_ring_hear_why_may_write_and_call_back(voices: dict[str, Speech]) -> None:
     async with (
         strangers('strangers = "message"') as (alice, bob),
         phone_of(alice, voices["alice"]) as near,
-        phone_of(bob, voices["bob"]),
+        phone_of(bob, voices["bob"]) as far,
     ):
         status, reason = await refused(near, alice, bob)
         assert status == 480
@@ -76,6 +76,11 @@ async def test_strangers_who_may_not_ring_hear_why_and_may_write(voices: dict[st
         sent = await asked(alice, "POST", "/v1/messages", {"uri": bob.uri, "text": "It is me."})
         assert sent["taken"] in ("delivered", "kept")
         assert not bob.journal.has("call_started")
+        await ring(far, near, alice.uri)
+        await far.hang_up()
+        await near.event("CALL_CLOSED")
+        await ring(near, far, bob.uri)
+        await near.hang_up()
 
 
 async def test_a_stranger_whose_node_works_for_it_rings_and_is_answered(voices: dict[str, Speech]) -> None:
@@ -107,12 +112,10 @@ async def test_who_is_blocked_neither_rings_nor_writes_nor_learns_it(voices: dic
         assert sent["taken"] == "kept"
         assert (await alice.event("message_kept"))["where"] == "here"
         assert await asked(bob, "GET", "/v1/messages") == {"in": [], "out": []}
-        await bob.__aexit__(None, None, None)
-        far.kill()
-        async with bob:
-            await resolves(alice, bob)
-            listed = await asked(bob, "GET", "/v1/blocked")
-            assert [each["uri"] for each in listed["blocked"]] == [alice.uri]  # type: ignore[attr-defined]
-            assert await asked(bob, "DELETE", f"/v1/blocked?who={alice.uri}") == {"blocked": []}
-            with pytest.raises(NodeRefused, match="is not blocked"):
-                await asked(bob, "DELETE", f"/v1/blocked?who={alice.uri}")
+        listed = await asked(bob, "GET", "/v1/blocked")
+        assert [each["uri"] for each in listed["blocked"]] == [alice.uri]  # type: ignore[attr-defined]
+        assert await asked(bob, "DELETE", f"/v1/blocked?who={alice.uri}") == {"blocked": []}
+        with pytest.raises(NodeRefused, match="is not blocked"):
+            await asked(bob, "DELETE", f"/v1/blocked?who={alice.uri}")
+        await ring(near, far, bob.uri)
+        await near.hang_up()

@@ -8,6 +8,7 @@ import pytest
 
 from freecall.errors import FreeCallError, NotAMeshUri
 from freecall.policy.budget import HOUR
+from freecall.policy.called import DAY, MAX_CALLED
 from freecall.policy.desk import TELL_EVERY, NobodyToBlock, PolicyDesk, Rules
 from freecall.policy.ladder import Rung, Strangers
 from freecall.policy.work import Worker
@@ -69,6 +70,10 @@ class House:
         trust = "pinned" if known else "new"
         return Peer(caller.uri, caller.display_name, trust, fingerprint, b"n" * 32, known)  # type: ignore[arg-type]
 
+    async def resolve(self, uri: str) -> Peer:
+        """Find Alice, by whatever name."""
+        return Peer(uri, "alice", "new", ALICE, b"n" * 32, known=False)
+
     async def call(self, who: IncomingCaller) -> int:
         """Return 180 when it rings, else the status of the refusal."""
         try:
@@ -112,6 +117,26 @@ async def test_a_refusal_says_what_to_do(
     refusal = await House(tmp_path, strangers).refusal(caller())
     assert refusal.status == status
     assert words in refusal.reason
+
+
+async def test_whom_the_user_has_called_may_call_back_for_a_day(tmp_path: Path) -> None:
+    house = House(tmp_path, "refuse")
+    await house.desk.remember(house).resolve("sip:alice@mesh")
+    assert [await house.call(caller()) for _ in range(5)] == [180] * 5
+    assert await house.call(caller("other")) == 403
+    assert await house.call(caller(key=CAROL)) == 403
+    house.now += DAY
+    assert await house.call(caller()) == 403
+
+
+async def test_of_those_who_were_called_the_latest_are_remembered(tmp_path: Path) -> None:
+    house = House(tmp_path, "refuse")
+    directory = house.desk.remember(house)
+    for number in range(MAX_CALLED + 1):
+        await directory.resolve(f"sip:n{number}@mesh")
+    assert len(house.desk._called) == MAX_CALLED
+    assert await house.call(caller("n0")) == 403
+    assert await house.call(caller("n1")) == 180
 
 
 async def test_a_stranger_who_has_worked_rings(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ HOST = "192.0.2.1"
 
 
 @pytest.mark.parametrize("strangers", ["ring", "message", "refuse", "work"])
-@pytest.mark.parametrize("rung", [Rung.CONTACT, Rung.INTRODUCED])
+@pytest.mark.parametrize("rung", [Rung.CONTACT, Rung.INTRODUCED, Rung.CALLED])
 def test_whom_we_know_rings_whatever_strangers_may(strangers: Strangers, rung: Rung) -> None:
     ladder = Ladder(strangers, Budget(0))
     assert all(ladder.judge(rung, "A", HOST, n).answer is Answer.RING for n in range(100))
