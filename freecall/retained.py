@@ -62,6 +62,13 @@ class RetainedSecrets:
             return FIRST
         return LOST if node_public_key.hex() in nodes else OTHER_NODE
 
+    def forget(self, fingerprint: str) -> None:
+        """Drop what is kept of calls with this person."""
+        if fingerprint in self._people:
+            people = {other: nodes for other, nodes in self._people.items() if other != fingerprint}
+            self._store.save(_format(people))
+            self._people = people
+
     def keep(self, fingerprint: str, node_public_key: bytes, fresh: bytes) -> None:
         """Keep the secret of a call before the others of this node. A full table takes nobody new."""
         nodes: Nodes = dict(self._people.get(fingerprint, {}))

@@ -1,5 +1,6 @@
 """What a person can ask about trust: why a name is believed or not, and introductions to make and to take."""
 
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
@@ -14,11 +15,17 @@ from trust.standing import Standing
 
 from .adapters import choose
 from .errors import FreeCallError
+from .events import Event
 from .evidence import ClaimEvidence, Evidence, EvidenceGatherer
 from .identity import Identity
 from .mesh_uri import canonical
+from .retained import RetainedSecrets
 
 UNKNOWN, SEVERAL, FORBIDDEN = "unknown", "several", "forbidden"
+
+
+MAX_WORDS = 1000
+OPENPGP_QR = "openpgp4fpr:"
 
 
 class TrustRefused(FreeCallError):
@@ -34,13 +41,26 @@ class TrustDesk:
         pins: Pins,
         introductions: Introductions,
         gatherer: EvidenceGatherer,
+        retained: RetainedSecrets,
         clock: Callable[[], float],
     ) -> None:
         self._identity = identity
         self._pins = pins
         self._introductions = introductions
         self._gatherer = gatherer
+        self._retained = retained
         self._clock = clock
+        self._words: OrderedDict[tuple[str, str], list[str]] = OrderedDict()
+
+    def observe(self, event: Event) -> None:
+        """Remember the words of the last signed call with each person, to compare them later."""
+        if event.name != "call_secured" or not event["signed"]:
+            return
+        person = (event["peer"], event["fingerprint"])
+        self._words[person] = event["words"]
+        self._words.move_to_end(person)
+        while len(self._words) > MAX_WORDS:
+            self._words.popitem(last=False)
 
     async def show(self, uri: str) -> dict[str, Any]:
         """Return how far the name is believed and why, as one stable JSON object. The mesh need not be there.
@@ -69,6 +89,50 @@ class TrustDesk:
             "introduced_by": list(standing.introduced_by) if standing else [],
             "claims": [claim.as_json() for claim in evidence.claims] if evidence else [],
         }
+
+    def verify(self, uri: str, *, words: str = "", fingerprint: str = "") -> dict[str, Any]:
+        """Mark somebody as verified in person: by the words that they read out, or the fingerprint that they showed.
+
+        Raises:
+            TrustRefused: nobody is known by the name, or what was compared is not equal.
+        """
+        pin = self._known(uri)
+        name = pin.uri.removeprefix("sip:")
+        if words:
+            shown = self._words.get((pin.uri, pin.fingerprint))
+            if shown is None:
+                raise TrustRefused(
+                    f"There was no signed call with {name} since the start: call them and compare its words."
+                )
+            if words.lower().split() != [word.lower() for word in shown]:
+                raise TrustRefused(
+                    f"These are not the words of your last call with {name}. Ask again, in the same call; if theirs "
+                    "are others than yours, somebody stands between you."
+                )
+        elif _fingerprint(fingerprint) != pin.fingerprint:
+            raise TrustRefused(
+                f"This is not the fingerprint of the key that is kept for {name}. Do not trust that key."
+            )
+        self._saved(lambda: self._pins.verify(pin.uri))
+        return {"uri": pin.uri, "fingerprint": pin.fingerprint, "verified": True}
+
+    def forget(self, uri: str) -> dict[str, Any]:
+        """Forget the key that is kept for a name; the next call takes whoever has it then for a new person.
+
+        Raises:
+            TrustRefused: nobody is known by the name.
+        """
+        pin = self._known(uri)
+        self._saved(lambda: self._pins.forget(pin.uri))
+        if not any(other.fingerprint == pin.fingerprint for other in self._pins):
+            self._saved(lambda: self._retained.forget(pin.fingerprint))
+        return {"uri": pin.uri, "fingerprint": pin.fingerprint, "verified": False}
+
+    def _saved(self, change: Callable[[], None]) -> None:
+        try:
+            change()
+        except OSError as error:
+            raise TrustRefused(f"It could not be saved ({error.strerror}).") from error
 
     async def introduce(self, uri: str, to: str) -> dict[str, Any]:
         """Return ``card``: our signed word to ``to`` about the key of ``uri``. Both must be known here.
@@ -105,17 +169,16 @@ class TrustDesk:
         """Return those that count now."""
         return [_described(said) for said in self._introductions.all(self._clock())]
 
-    def key(self) -> str:
-        """Return our public key in ASCII armour, to import with gpg."""
-        return armoured(self._identity.public_key, "PUBLIC KEY BLOCK")
+    def key(self) -> dict[str, Any]:
+        """Return our public key in ASCII armour, to import with gpg, and its fingerprint."""
+        key = armoured(self._identity.public_key, "PUBLIC KEY BLOCK")
+        return {"key": key, "fingerprint": self._identity.keyring.fingerprint}
 
     def _known(self, uri: str) -> Pin:
         name = canonical(uri)
         pin = self._pins.get(name)
         if pin is None:
-            raise TrustRefused(
-                f"You do not know {name.removeprefix('sip:')} yet: call them first, then you can vouch for them."
-            )
+            raise TrustRefused(f"You do not know {name.removeprefix('sip:')} yet: call them first.")
         return pin
 
 
@@ -156,6 +219,14 @@ def _node(claim: ClaimEvidence) -> dict[str, str]:
         "source": "mesh",
         "text": f"A claim of node {node}… for the key {key} is not believed. {claim.problem}",
     }
+
+
+def _fingerprint(text: str) -> str:
+    """Return a fingerprint as a person types it, or as QR codes of OpenPGP programs carry it."""
+    text = text.strip()
+    if text.lower().startswith(OPENPGP_QR):
+        text = text[len(OPENPGP_QR) :].partition("?")[0].partition("#")[0]
+    return "".join(text.split()).upper()
 
 
 def _described(said: Introduction) -> dict[str, Any]:

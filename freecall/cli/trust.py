@@ -1,6 +1,7 @@
-"""fc-trust: why a name is believed or not, and introductions."""
+"""fc-trust: why a name is believed or not, verifying people, and introductions."""
 
 import argparse
+import io
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -28,15 +29,19 @@ WORDS = {
     "forbidden": "KEY NOT ACCEPTED by your GnuPG keyring",
 }
 MAX_CARD_FILE = 48 * 1024
-VERBS = ("show", "introduce", "import", "introductions", "key")
+VERBS = ("show", "verify", "forget", "introduce", "import", "introductions", "key")
 EXAMPLES = """\
 Examples:
 
   fc-trust bob@mesh                            who that is to you, and why
+  fc-trust verify bob@mesh --words "one two three four"
+                                               bob read these out to you, in a call that still lasts or is just over
+  fc-trust verify bob@mesh --fingerprint "…"   bob showed you this (or its QR code)
+  fc-trust forget bob@mesh                     the next call with that name is a first one again
   fc-trust introduce bob@mesh --to carol@mesh  a signed card that tells carol which key bob has
   fc-trust import card.txt                     take a card that somebody you know made for you
   fc-trust introductions                       those you have taken
-  fc-trust key                                 your public key, to import with gpg
+  fc-trust key                                 your public key, to import with gpg; --qr shows its fingerprint as a code
 
 Exit status of fc-trust NAME: 0 known (verified, same key, introduced, yourself), 1 nobody has the name, 2 usage,
 3 no node runs, 4 calls are stopped (another key than before, or a key that your keyring refuses), 5 a stranger.
@@ -69,6 +74,19 @@ def _arguments(given: list[str]) -> argparse.Namespace:
     showing.add_argument("uri", metavar="NAME", help="such as bob@mesh")
     showing.set_defaults(run=_show)
 
+    verifying = verbs.add_parser("verify", help="mark somebody as verified in person")
+    verifying.add_argument("uri", metavar="NAME", help="whom")
+    how = verifying.add_mutually_exclusive_group(required=True)
+    how.add_argument("--words", metavar="WORDS", help="the four words that they read out to you")
+    how.add_argument(
+        "--fingerprint", metavar="KEY", help="the fingerprint that they showed, or what their QR code says"
+    )
+    verifying.set_defaults(run=_verify)
+
+    forgetting = verbs.add_parser("forget", help="forget the key that is kept for a name")
+    forgetting.add_argument("uri", metavar="NAME", help="whom")
+    forgetting.set_defaults(run=_forget)
+
     introducing = verbs.add_parser("introduce", help="tell one person which key another has")
     introducing.add_argument("uri", metavar="NAME", help="whom you vouch for")
     introducing.add_argument("--to", metavar="NAME", required=True, help="who shall read it")
@@ -86,9 +104,12 @@ def _arguments(given: list[str]) -> argparse.Namespace:
     listing = verbs.add_parser("introductions", help="those that you have taken and that count now")
     listing.set_defaults(run=_list)
     key = verbs.add_parser("key", help="your public key in ASCII armour")
+    key.add_argument(
+        "--qr", action="store_true", help="show its fingerprint as a QR code, as OpenPGP programs read it"
+    )
     key.set_defaults(run=_key)
 
-    for each in (showing, introducing, taking, listing, key):
+    for each in (showing, verifying, forgetting, introducing, taking, listing, key):
         each.add_argument("--json", action="store_true", help="print one JSON object")
     return command.parse_args(_with_verb(given))
 
@@ -117,6 +138,19 @@ def as_text(answer: dict[str, Any]) -> str:
     if answer["fingerprint"]:
         lines.append(f"  key  {spaced(answer['fingerprint'])}")
     return "\n".join([*lines, *(f"  - {step['text']}" for step in answer["why"])])
+
+
+def _verify(client: ControlClient, arguments: argparse.Namespace) -> int:
+    how = {"words": arguments.words} if arguments.words else {"fingerprint": arguments.fingerprint}
+    answer = client.request("POST", "/v1/trust/verified", {"uri": arguments.uri, **how})
+    say(dumps(answer) if arguments.json else f"{_name(answer['uri'])} is verified.")
+    return 0
+
+
+def _forget(client: ControlClient, arguments: argparse.Namespace) -> int:
+    answer = client.request("DELETE", "/v1/trust?" + urlencode({"uri": arguments.uri}))
+    say(dumps(answer) if arguments.json else f"Forgotten: the key of {_name(answer['uri'])}.")
+    return 0
 
 
 def _introduce(client: ControlClient, arguments: argparse.Namespace) -> int:
@@ -173,8 +207,21 @@ def _list(client: ControlClient, arguments: argparse.Namespace) -> int:
 
 def _key(client: ControlClient, arguments: argparse.Namespace) -> int:
     answer = client.request("GET", "/v1/key")
-    say(dumps(answer) if arguments.json else answer["key"].rstrip())
+    if arguments.json:
+        say(dumps(answer))
+    elif arguments.qr:
+        say(_code(answer["fingerprint"]))
+    else:
+        say(answer["key"].rstrip())
     return 0
+
+
+def _code(fingerprint: str) -> str:
+    import segno
+
+    drawn = io.StringIO()
+    segno.make(f"OPENPGP4FPR:{fingerprint}", error="m", micro=False).terminal(out=drawn, compact=True)
+    return f"{drawn.getvalue().rstrip()}\n{spaced(fingerprint)}"
 
 
 def _name(uri: str) -> str:

@@ -11,6 +11,12 @@ class Desk(Protocol):
     async def show(self, uri: str) -> dict[str, Any]:
         """Return how far a name is believed, and why."""
 
+    def verify(self, uri: str, *, words: str = "", fingerprint: str = "") -> dict[str, Any]:
+        """Mark somebody as verified in person."""
+
+    def forget(self, uri: str) -> dict[str, Any]:
+        """Forget the key that is kept for a name."""
+
     async def introduce(self, uri: str, to: str) -> dict[str, Any]:
         """Return an introduction with its ``card``."""
 
@@ -20,8 +26,8 @@ class Desk(Protocol):
     def introductions(self) -> list[dict[str, Any]]:
         """Return those that count."""
 
-    def key(self) -> str:
-        """Return the own public key in ASCII armour."""
+    def key(self) -> dict[str, Any]:
+        """Return the own public key in ASCII armour, and its fingerprint."""
 
 
 def trust_routes(desk: Desk) -> list[web.RouteDef]:
@@ -29,6 +35,14 @@ def trust_routes(desk: Desk) -> list[web.RouteDef]:
 
     async def show(request: web.Request) -> web.Response:
         return web.json_response(await desk.show(request.query["uri"]))
+
+    async def verify(request: web.Request) -> web.Response:
+        order = await request.json()
+        by = "words" if isinstance(order, dict) and "words" in order else "fingerprint"
+        return web.json_response(desk.verify(_text(order, "uri"), **{by: _text(order, by)}))
+
+    async def forget(request: web.Request) -> web.Response:
+        return web.json_response(desk.forget(request.query["uri"]))
 
     async def introduce(request: web.Request) -> web.Response:
         order = await request.json()
@@ -41,10 +55,12 @@ def trust_routes(desk: Desk) -> list[web.RouteDef]:
         return web.json_response({"introductions": desk.introductions()})
 
     async def key(_request: web.Request) -> web.Response:
-        return web.json_response({"key": desk.key()})
+        return web.json_response(desk.key())
 
     return [
         web.get("/v1/trust", show),
+        web.delete("/v1/trust", forget),
+        web.post("/v1/trust/verified", verify),
         web.get("/v1/key", key),
         web.get("/v1/introductions", introductions),
         web.post("/v1/introductions", introduce),

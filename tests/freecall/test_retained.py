@@ -61,6 +61,9 @@ def test_neither_people_nor_nodes_of_one_person_fill_the_table() -> None:
     assert all(kept.state(BOB, fresh(n), matched=False) == "lost" for n in range(1, MAX_NODES + 1))
     kept.keep("A" * 40, NODE, fresh(1))
     assert kept.of("A" * 40, NODE) == ()
+    kept.forget(BOB)
+    kept.keep("A" * 40, NODE, fresh(1))
+    assert kept.of("A" * 40, NODE) == (fresh(1),)
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,10 @@ from typing import cast
 import pytest
 
 from freecall.config import Config, NodeConfig
+from freecall.events import Event
 from freecall.evidence import EvidenceGatherer
 from freecall.identity import Identity, open_identity
+from freecall.retained import RetainedSecrets
 from freecall.store import DataDirectory
 from freecall.trust_desk import TrustDesk, TrustRefused
 from overlay.errors import Isolated
@@ -84,7 +86,11 @@ async def person(tmp_path: Path, name: str, mesh: Mesh, called: str = "") -> Per
         Standings(pins, introductions, clock=lambda: NOW),
     )
     mesh.publish(identity.uri, identity)
-    return Person(identity, pins, TrustDesk(identity, pins, introductions, gatherer, lambda: NOW))
+    return Person(
+        identity,
+        pins,
+        TrustDesk(identity, pins, introductions, gatherer, RetainedSecrets(MemoryStore()), lambda: NOW),
+    )
 
 
 async def test_the_way_of_a_name_from_unknown_to_a_conflict(tmp_path: Path) -> None:
@@ -109,6 +115,35 @@ async def test_the_way_of_a_name_from_unknown_to_a_conflict(tmp_path: Path) -> N
     assert (conflict["trust"], conflict["fingerprint"]) == ("conflict", eve.identity.keyring.fingerprint)
     assert "Calls to this one are stopped" in conflict["why"][0]["text"]
     assert (await alice.desk.show("alice@mesh"))["trust"] == "self"
+
+
+async def test_only_the_words_of_the_last_call_or_the_right_fingerprint_verify_somebody(
+    tmp_path: Path,
+) -> None:
+    mesh = Mesh()
+    alice, bob = await person(tmp_path, "alice", mesh), await person(tmp_path, "bob", mesh)
+    fingerprint = bob.identity.keyring.fingerprint
+    with pytest.raises(TrustRefused, match="You do not know bob@mesh yet"):
+        alice.desk.verify("bob@mesh", fingerprint=fingerprint)
+    alice.meet(bob, "sip:bob@mesh")
+    with pytest.raises(TrustRefused, match="no signed call with bob@mesh since the start"):
+        alice.desk.verify("bob@mesh", words="a b c d")
+    for signed, words in ((True, ["Uncut", "mosquito", "quota", "Pegasus"]), (False, ["e", "f", "g", "h"])):
+        fields = {"peer": "sip:bob@mesh", "fingerprint": fingerprint, "signed": signed, "words": words}
+        alice.desk.observe(Event("call_secured", 1.0, fields))
+    for wrong in ("e f g h", "uncut mosquito quota", "uncut mosquito pegasus quota"):
+        with pytest.raises(TrustRefused, match="These are not the words"):
+            alice.desk.verify("bob@mesh", words=wrong)
+    with pytest.raises(TrustRefused, match="Do not trust that key"):
+        alice.desk.verify("bob@mesh", fingerprint="A" * 40)
+    assert (await alice.desk.show("bob@mesh"))["trust"] == "pinned"
+    alice.desk.verify("bob@mesh", words=" uncut MOSQUITO  quota pegasus")
+    assert (await alice.desk.show("bob@mesh"))["trust"] == "verified"
+    alice.desk.forget("bob@mesh")
+    assert (await alice.desk.show("bob@mesh"))["trust"] == "new"
+    alice.meet(bob, "sip:bob@mesh")
+    alice.desk.verify("bob@mesh", fingerprint=f"OPENPGP4FPR:{fingerprint.lower()}?x")
+    assert (await alice.desk.show("bob@mesh"))["trust"] == "verified"
 
 
 async def test_cut_off_from_the_mesh_what_is_kept_still_answers(tmp_path: Path) -> None:

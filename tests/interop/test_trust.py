@@ -73,9 +73,17 @@ async def test_carol_sees_by_whom_bob_is_introduced_before_their_first_call() ->
             assert (stranger.code, stranger.json["trust"]) == (5, "new")
             early = await fc_trust("introduce", "bob@mesh", "--to", "carol@mesh", data=alices)
             assert early.code == 1
-            assert "You do not know bob@mesh yet: call them first" in early.outcome.stderr
+            assert "You do not know bob@mesh yet: call them first." in early.outcome.stderr
             for name in ("bob@mesh", "carol@mesh"):
                 assert (await alice.call(name, *CALL)).json["signed"] is True
+            wrong = await fc_trust("verify", "bob@mesh", "--words", "four other words here", data=alices)
+            assert wrong.code == 1
+            assert "These are not the words of your last call with bob@mesh" in wrong.outcome.stderr
+            secured = next(
+                event for event in alice.journal.all if event.get("peer") == bob.uri and "words" in event
+            )
+            heard = " ".join(secured["words"]).upper()
+            assert (await fc_trust("verify", "bob@mesh", "--words", heard, data=alices)).code == 0
             card = alices / "card.txt"
             made = await fc_trust(
                 "introduce", "bob@mesh", "--to", "carol@mesh", "--output", str(card), data=alices
@@ -83,6 +91,7 @@ async def test_carol_sees_by_whom_bob_is_introduced_before_their_first_call() ->
             assert made.code == 0
             taken = await fc_trust("import", str(card), data=carols)
             assert taken.json["introducer"] == "sip:alice@mesh"
+            assert taken.json["verified"] is True
             again = await fc_trust("import", str(card), data=bobs)
             assert again.code == 1
             assert "made for carol@mesh, whose key is not yours" in again.outcome.stderr
@@ -107,3 +116,14 @@ async def test_what_is_typed_wrong_is_told_by_sentence_and_status() -> None:
             outcome = await run(command("trust", "--data", str(data), *words), cwd=ROOT, timeout=20)
             assert outcome.code == code, outcome
             assert sentence in outcome.stderr
+
+
+async def test_the_qr_code_shows_the_fingerprint_that_others_verify_by() -> None:
+    with DataDirectory("alice") as alices:
+        async with Node("alice", alices) as alice:
+            shown = await run(command("trust", "--data", str(alices), "key", "--qr"), cwd=ROOT, timeout=20)
+            plain = await run(command("trust", "--data", str(alices), "key"), cwd=ROOT, timeout=20)
+        assert shown.code == plain.code == 0
+        assert shown.stdout.splitlines()[-1].replace(" ", "") == alice.ready["fingerprint"]
+        assert len(shown.stdout.splitlines()) > 10
+        assert plain.stdout.startswith("-----BEGIN PGP PUBLIC KEY BLOCK-----")
