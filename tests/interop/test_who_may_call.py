@@ -40,7 +40,9 @@ async def asked(
     return await asyncio.to_thread(ControlClient(node.data).request, method, path, body)
 
 
-async def test_a_stranger_rings_twice_an_hour_and_a_contact_always(voices: dict[str, Speech]) -> None:
+async def test_a_stranger_rings_twice_an_hour_a_contact_always_and_who_is_blocked_never(
+    voices: dict[str, Speech],
+) -> None:
     async with (
         strangers("strangers_per_hour = 3") as (alice, bob),
         phone_of(alice, voices["alice"]) as near,
@@ -62,8 +64,23 @@ async def test_a_stranger_rings_twice_an_hour_and_a_contact_always(voices: dict[
         await connect(near, far, bob.uri)
         await near.hang_up()
         await ended(alice, bob)
+        blocked = await asked(bob, "POST", "/v1/blocked", {"last_caller": True})
+        assert blocked["blocked"]["fingerprint"] == alice.ready["fingerprint"]  # type: ignore[index]
+        assert await refused(near, alice, bob) == (480, "No phone of bob is switched on")
+        sent = await asked(alice, "POST", "/v1/messages", {"uri": bob.uri, "text": "Why?"})
+        assert sent["taken"] == "kept"
+        assert (await alice.event("message_kept"))["where"] == "here"
+        assert await asked(bob, "GET", "/v1/messages") == {"in": [], "out": []}
+        listed = await asked(bob, "GET", "/v1/blocked")
+        assert [each["uri"] for each in listed["blocked"]] == [alice.uri]  # type: ignore[attr-defined]
+        assert await asked(bob, "DELETE", f"/v1/blocked?who={alice.uri}") == {"blocked": []}
+        with pytest.raises(NodeRefused, match="is not blocked"):
+            await asked(bob, "DELETE", f"/v1/blocked?who={alice.uri}")
+        await ring(near, far, bob.uri)
+        await near.hang_up()
 
 
+@pytest.mark.long
 async def test_strangers_who_may_not_ring_hear_why_may_write_and_call_back(voices: dict[str, Speech]) -> None:
     async with (
         strangers('strangers = "message"') as (alice, bob),
@@ -93,29 +110,3 @@ async def test_a_stranger_whose_node_works_for_it_rings_and_is_answered(voices: 
         await secured(alice, bob)
         await near.hang_up()
         await ended(alice, bob)
-
-
-async def test_who_is_blocked_neither_rings_nor_writes_nor_learns_it(voices: dict[str, Speech]) -> None:
-    async with (
-        strangers("") as (alice, bob),
-        phone_of(alice, voices["alice"]) as near,
-        phone_of(bob, voices["bob"]) as far,
-    ):
-        await connect(near, far, bob.uri)
-        await secured(alice, bob)
-        await near.hang_up()
-        await ended(alice, bob)
-        blocked = await asked(bob, "POST", "/v1/blocked", {"last_caller": True})
-        assert blocked["blocked"]["fingerprint"] == alice.ready["fingerprint"]  # type: ignore[index]
-        assert await refused(near, alice, bob) == (480, "No phone of bob is switched on")
-        sent = await asked(alice, "POST", "/v1/messages", {"uri": bob.uri, "text": "Why?"})
-        assert sent["taken"] == "kept"
-        assert (await alice.event("message_kept"))["where"] == "here"
-        assert await asked(bob, "GET", "/v1/messages") == {"in": [], "out": []}
-        listed = await asked(bob, "GET", "/v1/blocked")
-        assert [each["uri"] for each in listed["blocked"]] == [alice.uri]  # type: ignore[attr-defined]
-        assert await asked(bob, "DELETE", f"/v1/blocked?who={alice.uri}") == {"blocked": []}
-        with pytest.raises(NodeRefused, match="is not blocked"):
-            await asked(bob, "DELETE", f"/v1/blocked?who={alice.uri}")
-        await ring(near, far, bob.uri)
-        await near.hang_up()
