@@ -1,7 +1,7 @@
 """Whom a name means, for letters: also when their node is away."""
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from overlay.errors import OverlayError
 from sipgate.ports import Peer, Refusal
@@ -23,6 +23,7 @@ class Addressee:
 
 
 MAX_RECENT = 256
+VOUCHED = (TrustState.VERIFIED, TrustState.INTRODUCED)
 
 
 class AddressBook:
@@ -53,6 +54,8 @@ class AddressBook:
         claim = choose(evidence)
         endpoints = tuple((endpoint.host, endpoint.port) for endpoint in claim.endpoints)
         peer = self.person(name, claim.fingerprint, claim.node_public_key, endpoints)
+        if claim.trust in VOUCHED and not peer.known:  # the pins know nothing of whom others vouch for
+            peer = replace(peer, trust=TRUST[claim.trust], introduced_by=claim.introduced_by)
         return self._remember(Addressee(peer, claim.key or b""))
 
     async def where(self, uri: str, fingerprint: str) -> Peer:

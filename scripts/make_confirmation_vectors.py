@@ -29,6 +29,7 @@ from media.protocol.confirmation import (  # noqa: E402 - the path comes first
     Verify,
 )
 from media.protocol.confirmation_messages import MAX_SIGNATURE_BYTES, Kind, Message  # noqa: E402
+from media.protocol.continuity import Continuity  # noqa: E402
 from media.protocol.pgp_words import words  # noqa: E402
 from media.protocol.transcript import Context, Role, Transcript, statement  # noqa: E402
 
@@ -41,6 +42,10 @@ EXPORTED = bytes(range(64))
 CALLER_NONCE, CALLEE_NONCE = b"\xaa" * 32, b"\xbb" * 32
 TRANSCRIPT = Transcript.of(CONTEXT.digest(), EXPORTED)
 OWN, PEERS = b"own signature", b"signature of the peer"
+
+NEXT_HASH = b"\xcc" * 32
+ROLES: tuple[Role, Role] = ("caller", "callee")
+PEER_OF: dict[Role, Role] = {"caller": "callee", "callee": "caller"}
 
 Step = tuple[str, bytes]
 
@@ -70,6 +75,7 @@ def transcripts() -> Iterator[dict[str, Any]]:
             "ctx": context.digest(),
             "T": transcript.digest,
             "K": bytes(transcript.key),
+            "r": transcript.retained(agreement.session_hash),
             "commit": transcript.commitment(CALLER_NONCE),
             "sas": agreement.short_string,
             "words": words(agreement.short_string),
@@ -77,6 +83,31 @@ def transcripts() -> Iterator[dict[str, Any]]:
             "statement_of_caller": statement("caller", agreement.session_hash),
             "statement_of_callee": statement("callee", agreement.session_hash),
         }
+
+
+def continuity() -> Iterator[dict[str, Any]]:
+    """What is kept of the first call, and how the next ones show it: by one secret, two, or none."""
+    first = TRANSCRIPT.agreement(CALLER_NONCE, CALLEE_NONCE).session_hash
+    kept = TRANSCRIPT.retained(first)
+    filler = b"\xee" * 32
+    for what, secrets, seen in (
+        ("the secret of the last call", (kept,), False),
+        ("and the one before, and the peer's message is in", (kept, b"\x01" * 32), True),
+        ("no secret: the filler", (), False),
+    ):
+        for role in ROLES:
+            side, peer = Continuity(role, secrets, filler), Continuity(PEER_OF[role], (kept,), filler)
+            if seen:
+                side.receive(peer.agreed(NEXT_HASH))
+            record = side.agreed(NEXT_HASH)
+            yield {
+                "what": what,
+                "role": role,
+                "H": NEXT_HASH,
+                "secrets": list(secrets),
+                "filler": filler,
+                "record": record,
+            }
 
 
 def messages() -> Iterator[dict[str, Any]]:
@@ -259,7 +290,7 @@ def signatures() -> list[dict[str, Any]]:
     return [{"what": what, **of, "signature": signature} for what, signature in made.items()]
 
 
-FILES = (transcripts, messages, refused, walks)
+FILES = (transcripts, continuity, messages, refused, walks)
 
 
 def write(name: str, vectors: Iterable[dict[str, Any]]) -> None:

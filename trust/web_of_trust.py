@@ -8,7 +8,7 @@ from .errors import KeyringError
 from .user_gpg import ListedKey, UserGpg
 
 REREAD_SECONDS = 3600.0
-FILES = ("pubring.kbx", "pubring.gpg", "trustdb.gpg")
+FILES = ("pubring.kbx", "pubring.gpg", "public-keys.d/pubring.db", "trustdb.gpg", "tofu.db")
 
 
 class WebOfTrust:

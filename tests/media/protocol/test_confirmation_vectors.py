@@ -54,6 +54,22 @@ def test_a_call_gives_what_the_page_says(vector: dict[str, Any]) -> None:
         assert of(f"statement_of_{role}") == lp(b"freecall-confirmation-1", role.encode(), session)
 
 
+@pytest.mark.parametrize(
+    "vector", vectors("continuity"), ids=lambda vector: f"{vector['what']}, {vector['role']}"
+)
+def test_the_secret_of_a_call_is_shown_in_the_next_as_the_page_says(vector: dict[str, Any]) -> None:
+    first = vectors("transcripts")[0]
+    key, digest, session = (bytes.fromhex(first[name]) for name in ("K", "T", "H"))
+    kept = hmac.digest(key, lp(b"retained", digest, session), "sha256")
+    assert kept.hex() == first["r"]
+    assert vector["secrets"][:1] in ([kept.hex()], [])
+    said = lp(b"freecall-continuity-1", vector["role"].encode(), bytes.fromhex(vector["H"]))
+    tags = b"".join(hmac.digest(bytes.fromhex(each), said, "sha256")[:16] for each in vector["secrets"])
+    seen = b"\1" if len(vector["secrets"]) == 2 else b"\0"
+    body = (seen + tags + bytes.fromhex(vector["filler"]))[:33]
+    assert bytes.fromhex(vector["record"]) == b"\1\6\0\x21" + body
+
+
 def test_whatever_differs_in_a_call_gives_other_words_and_another_hash() -> None:
     made = vectors("transcripts")
     for name in ("T", "commit", "sas", "H"):
