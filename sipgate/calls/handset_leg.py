@@ -99,6 +99,7 @@ class HandsetLeg:
         try:
             self.session = await self._call.ring(self._caller, offer)
         except Refusal as refusal:
+            await self._end(refusal.status, refusal.reason)
             junction.post(Failed(self, refusal))
         else:
             junction.post(Answered(self, self.session))

@@ -12,25 +12,26 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
-from tests.interop.conftest import Speech
+from tests.interop.conftest import MESH_PORT, Speech
 from tests.kit.baresip import Baresip
 from tests.kit.capture import Capture, PhoneTraffic, is_run_of
 from tests.kit.chromium import PROGRAM, Chromium
+from tests.kit.netns import Lan
 from tests.kit.nodes import DataDirectory, Node, resolves
 from tests.kit.site import ended, phone_of, secured
 from tests.kit.speech import likeness, main_frequency, read_wav
 
 pytestmark = [
     pytest.mark.interop,
-    pytest.mark.namespaces,  # the captures need root
+    pytest.mark.namespaces,
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.skipif(shutil.which(PROGRAM) is None, reason="no chromium; as root: apt install chromium"),
 ]
 TALK_SECONDS = 4.0
 RATE = 8_000
 CONCEALED = 0.01
-LIKE_ENOUGH = 0.9
-"""Of loudness over time, heard against said; another text comes to 0.5 at the most."""
+LIKE_ENOUGH = 0.8
+"""Heard against said, 1 at best; another text of the same voice comes to 0.55."""
 
 
 @dataclass(frozen=True)
@@ -44,18 +45,22 @@ class Place:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def running(voices: dict[str, Speech]) -> AsyncIterator[list[Place]]:
-    """Start two nodes on loopback, each with a browser."""
+    """Start two nodes on one switch, each with a browser beside it."""
     async with AsyncExitStack() as stack:
+        lan = stack.enter_context(Lan("a", "b"))
         places: list[Place] = []
-        for name in ("alice", "bob"):
+        for name, host in (("alice", "a"), ("bob", "b")):
+            namespace = lan.namespace(host)
             node = Node(
                 name,
                 stack.enter_context(DataDirectory(name)),
+                namespace=namespace,
+                listen=f"{lan.address(host)}:{MESH_PORT}",
                 bootstrap=[place.node.mesh_text for place in places],
                 arguments=["--browser"],
             )
             await stack.enter_async_context(node)
-            browser = Chromium(str(node.ready["browser"]), voices[name][48_000])
+            browser = Chromium(str(node.ready["browser"]), voices[name][48_000], namespace)
             places.append(Place(node, await stack.enter_async_context(browser), voices[name]))
         alice, bob = places
         await resolves(alice.node, bob.node)
@@ -93,8 +98,8 @@ async def concealed(browser: Chromium, name: str) -> float:
         await asyncio.sleep(TALK_SECONDS)
         after = (await browser.statistics(name))["inbound-rtp"]
         assert after["packetsLost"] == 0
+        assert after["totalSamplesDuration"] - before["totalSamplesDuration"] > 0.8 * TALK_SECONDS
         samples = after["totalSamplesReceived"] - before["totalSamplesReceived"]
-        assert samples > 0.8 * TALK_SECONDS * 48_000
         best = min(best, (after["concealedSamples"] - before["concealedSamples"]) / samples)
         if best < CONCEALED:
             break
@@ -126,8 +131,7 @@ async def test_two_browsers_talk_through_two_nodes_and_every_payload_arrives_as_
         assert is_run_of(_bytes(heard), _bytes(spoken))
     for place, other in ((alice, bob), (bob, alice)):
         heard_there = np.array(await place.browser.heard(), np.int16)
-        assert likeness(heard_there, said(other)) > LIKE_ENOUGH
-        assert likeness(heard_there, said(place)) < LIKE_ENOUGH
+        assert likeness(heard_there, said(other)) > LIKE_ENOUGH > likeness(heard_there, said(place))
     await alice.browser.hang_up(near)
     assert (await bob.browser.news("ended"))["reason"] == "hung up"
     await ended(alice.node, bob.node)
@@ -142,7 +146,7 @@ async def test_a_browser_and_a_phone_talk_press_keys_and_each_hangs_up(
 ) -> None:
     alice, bob = places
     async with (
-        Capture("lo") as loopback,
+        Capture("lo", bob.node.namespace) as loopback,
         phone_of(bob.node, bob.speech, codec=codec) as phone,
         bob.browser.away(),
     ):
@@ -198,21 +202,20 @@ async def _hears_a_key(browser: Chromium, phone: Baresip) -> None:
 @pytest.mark.long
 async def test_a_call_is_declined_taken_back_or_ended_by_closing_the_page(places: list[Place]) -> None:
     alice, bob = places
-    await alice.browser.call(bob.node.uri)
+    near = await alice.browser.call(bob.node.uri)
+    await bob.browser.answer()
+    await secured(alice.node, bob.node)
+    async with bob.browser.away():
+        assert "page was closed" in (await alice.browser.news("ended", id=near))["reason"]
+    near = await alice.browser.call(bob.node.uri)
     ringing = await bob.browser.news("incoming")
     assert ringing["uri"] == alice.node.uri
     await bob.browser.hang_up(ringing["id"])
-    assert (await alice.browser.news("ended"))["status"] == 603
+    assert (await alice.browser.news("ended", id=near))["status"] == 603
     near = await alice.browser.call(bob.node.uri)
-    await bob.browser.news("incoming")
+    ringing = await bob.browser.news("incoming")
     await alice.browser.hang_up(near)
-    await bob.browser.news("ended")
-    await alice.browser.call(bob.node.uri)
-    await bob.browser.answer()
-    await secured(alice.node, bob.node)
-    await bob.browser.run("location.reload()")
-    assert "page was closed" in (await alice.browser.news("ended"))["reason"]
-    await bob.browser.return_to_page()
+    await bob.browser.news("ended", id=ringing["id"])
 
 
 @pytest.mark.long

@@ -1,13 +1,14 @@
 """A headless Chromium that has the node's page open, driven over the DevTools protocol.
 
 Its microphone plays a WAV file, over and over. What one must know: without a display it needs no sandbox as root;
-it takes no loopback address for WebRTC unless told to; a page in the background is throttled.
+it gathers no loopback candidate, so it needs some other address; a page in the background is throttled.
 """
 
 import asyncio
 import json
 import shutil
 import signal
+import socket
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,8 +18,10 @@ from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
+from aiohttp.connector import AddrInfoType
 
 from tests.kit.journal import Event, Journal
+from tests.kit.netns import inside
 from tests.kit.process import Program
 
 PROGRAM = "chromium"
@@ -34,7 +37,6 @@ _SWITCHES = (
     "--autoplay-policy=no-user-gesture-required",
     "--use-fake-ui-for-media-stream",
     "--use-fake-device-for-media-stream",
-    "--allow-loopback-in-peer-connection",
     "--remote-debugging-port=0",
 )
 
@@ -53,6 +55,19 @@ phone.note = (kind, streams) => streams.readable.pipeThrough(new TransformStream
     control.enqueue(frame);
   },
 })).pipeTo(streams.writable);
+phone.ear = URL.createObjectURL(new Blob([`registerProcessor("ear", class extends AudioWorkletProcessor {
+  process([[sound]]) { if (sound) this.port.postMessage(sound); return true; }
+})`], { type: "text/javascript" }));
+phone.listen = async (track) => {
+  const context = new AudioContext({ sampleRate: 8000 });
+  await context.audioWorklet.addModule(phone.ear);
+  const ear = new AudioWorkletNode(context, "ear");
+  ear.port.onmessage = ({ data }) => {
+    if (track.readyState === "live") phone.samples.push(data);
+    else if (context.state !== "closed") context.close();
+  };
+  context.createMediaStreamSource(new MediaStream([track])).connect(ear).connect(context.destination);
+};
 phone.prepare = ({ peer }) => {
   const add = peer.addTrack.bind(peer);
   peer.addTrack = (...all) => {
@@ -62,14 +77,7 @@ phone.prepare = ({ peer }) => {
   };
   peer.addEventListener("track", ({ receiver, track }) => {
     phone.note("heard", receiver.createEncodedStreams());
-    const context = new AudioContext({ sampleRate: 8000 });
-    const tap = context.createScriptProcessor(1024, 1, 1);
-    tap.onaudioprocess = (event) => {
-      if (track.readyState === "live") phone.samples.push(event.inputBuffer.getChannelData(0).slice());
-      else if (context.state !== "closed") context.close();
-    };
-    context.createMediaStreamSource(new MediaStream([track])).connect(tap);
-    tap.connect(context.destination);
+    phone.listen(track);
   });
 };
 phone.addEventListener("news", ({ detail }) => __news(JSON.stringify(detail)));
@@ -83,6 +91,7 @@ class Chromium:
 
     url: str
     speech: Path
+    namespace: str | None = None
     journal: Journal = field(init=False)
     _folder: Path = field(init=False)
     _program: Program = field(init=False)
@@ -103,13 +112,16 @@ class Chromium:
                 f"--user-data-dir={self._folder}",
                 f"--use-file-for-fake-audio-capture={self.speech}",
                 "about:blank",
-            ]
+            ],
+            namespace=self.namespace,
         )
         try:
-            self._session = aiohttp.ClientSession()
+            connector = aiohttp.TCPConnector(socket_factory=self._socket_there)
+            self._session = aiohttp.ClientSession(connector=connector)
             await self._connect(await self._devtools_port())
             for domain in ("Page", "Runtime"):
                 await self._ask(f"{domain}.enable")
+            await self._ask("Page.setBypassCSP", enabled=True)  # for the test's own ears, not for the page
             await self._ask("Runtime.addBinding", name="__news")
             await self._open_page()
         except BaseException:
@@ -127,6 +139,12 @@ class Chromium:
         await self._program.stop(signal.SIGTERM, timeout=5)
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    def _socket_there(self, address: AddrInfoType) -> socket.socket:
+        family, kind, protocol, _, _ = address
+        made = inside(self.namespace, lambda: socket.socket(family, kind, protocol))
+        made.setblocking(False)
+        return made
+
     async def _devtools_port(self) -> str:
         chosen = self._folder / "DevToolsActivePort"
         async with asyncio.timeout(20):
@@ -143,11 +161,14 @@ class Chromium:
         self._reading = asyncio.get_running_loop().create_task(self._read())
 
     async def _open_page(self) -> None:
-        self._loaded.clear()
-        await self._ask("Page.navigate", url=self.url)
-        await self._loaded.wait()
+        await self._go(self.url)
         await self.run(_EARS)
         await self.news("ready", "closed")
+
+    async def _go(self, url: str) -> None:
+        self._loaded.clear()
+        await self._ask("Page.navigate", url=url)
+        await self._loaded.wait()
 
     async def _read(self) -> None:
         async for message in self._socket:
@@ -209,14 +230,9 @@ class Chromium:
 
     @asynccontextmanager
     async def away(self) -> AsyncIterator[None]:
-        """Leave the page, so that only other phones ring."""
-        await self._ask("Page.navigate", url="about:blank")
+        """Close the page for a while."""
+        await self._go("about:blank")
         yield
-        await self.return_to_page()
-
-    async def return_to_page(self) -> None:
-        """Open the page anew."""
-        await self._ask("Page.navigate", url="about:blank")
         await self._open_page()
 
     async def frames(self) -> dict[str, list[str]]:

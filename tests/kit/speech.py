@@ -122,19 +122,23 @@ def main_frequency(samples: Samples, rate: int) -> float:
 def likeness(heard: Samples, said: Samples) -> float:
     """Return how much a part of `said` sounds like `heard`, 0 to 1, whatever codec was between them.
 
-    Both at 8 kHz. Compared is the loudness of 20 ms frames over time, at the place in `said` where it fits best.
+    Both at 8 kHz. Compared is the loudness of eight bands in 20 ms frames, at the place in `said` where it fits best.
     """
-    part, whole = _loudness(heard), _loudness(said)
-    part = part[np.argmax(part > np.log(VOICED_RMS)) :]  # before the first word the call was not there yet
-    if len(part) < 50 or len(part) > len(whole):
+    begin = int(np.argmax(np.abs(heard) > VOICED_RMS))  # before the first word the call was not there yet
+    part, whole = _bands(heard[begin:]), _bands(said)
+    size = part.shape[1]
+    if not 50 <= size <= whole.shape[1]:
         return 0.0
-    windows = np.lib.stride_tricks.sliding_window_view(whole, len(part))
-    part = part - part.mean()
-    centred = windows - windows.mean(axis=1, keepdims=True)
-    scale = np.sqrt((part**2).sum() * (centred**2).sum(axis=1)) + 1e-9
-    return float(np.max(centred @ part / scale))
+    part = part - part.mean(axis=1, keepdims=True)
+    windows = np.lib.stride_tricks.sliding_window_view(whole, size, axis=1)
+    energy = ((windows - windows.mean(axis=2, keepdims=True)) ** 2).sum(axis=(0, 2))
+    fit = sum(np.correlate(band, pattern, "valid") for band, pattern in zip(whole, part, strict=True))
+    return float(np.max(fit / np.sqrt(energy * (part**2).sum() + 1e-9)))
 
 
-def _loudness(samples: Samples) -> NDArray[np.float64]:
-    whole = samples[: len(samples) // FRAME * FRAME].reshape(-1, FRAME).astype(np.float64)
-    return np.log(np.sqrt(np.mean(whole**2, axis=1)) + VOICED_RMS / 4)
+def _bands(samples: Samples) -> NDArray[np.float64]:
+    """Return the logarithmic loudness of eight bands, a row each."""
+    frames = samples[: len(samples) // FRAME * FRAME].reshape(-1, FRAME) * np.hanning(FRAME)
+    spectrum = np.abs(np.fft.rfft(frames, axis=1))[:, 4:76].reshape(len(frames), 8, 9)
+    loudness: NDArray[np.float64] = np.log(np.sqrt((spectrum**2).sum(axis=2)) + VOICED_RMS * 10)
+    return loudness.T

@@ -125,7 +125,7 @@ async def test_a_handset_declines_and_the_caller_hears_it() -> None:
             await ringing.caller
             ringing.picked_up.set_exception(Refusal(603, "Declined"))
             assert (await call.final()).status == 603
-            await ringing.over
+            assert await ringing.over == (603, "Declined")
 
 
 async def test_a_caller_who_gives_up_stops_the_ringing() -> None:
