@@ -37,7 +37,6 @@ from .protocol.transaction_events import (
 from .protocol.transaction_keys import stateless_tag
 from .protocol.transaction_layer import Counters, TransactionLayer
 from .protocol.transaction_room import TransactionLimits
-from .protocol.validate import validate_request
 from .protocol.via_rules import note_source, response_port
 from .server_transaction import ServerTransaction
 from .server_transaction import Unacknowledged as UnacknowledgedError
@@ -238,15 +237,15 @@ class Endpoint:
                 self._perform(self._layer.transport_failed(transaction, self._now()))
 
     def _receive_request(self, request: Request, flow: Flow) -> list[Event[Flow]]:
-        validate_request(request)
-        note_source(request, *flow.remote)
+        if request.method != "ACK":  # there is no response to it
+            note_source(request, *flow.remote)
         return self._layer.receive_request(
             request,
             response_flow(request, flow),
             reliable=is_reliable(flow.transport),
             source=flow.remote[0],
             now=self._now(),
-            busy=self._flows.is_behind(),
+            is_busy=self._flows.is_behind,
         )
 
     def _answer_malformed(self, error: SipError, data: bytes, flow: Flow) -> None:

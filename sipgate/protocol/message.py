@@ -74,6 +74,13 @@ class Message:
         """The first Via."""
         return self._view("Via", _parse_first_via)
 
+    def replace_top_via(self, via: Via) -> None:
+        """Put another Via in the place of the first."""
+        text = str(via)
+        self.headers.remove_first("Via")
+        self.headers.prepend("Via", text)
+        self._read["Via"] = text, via
+
     @property
     def cseq(self) -> CSeq:
         """The CSeq."""

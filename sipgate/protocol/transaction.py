@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Any, Generic, TypeVar
 
 from . import invite_client, invite_server, non_invite_client, non_invite_server
-from .message import Request
+from .message import Request, Response
 from .timers import Timer
 
 Path = TypeVar("Path")
@@ -65,6 +65,14 @@ class Transaction(Generic[Path]):
     def is_invite(self) -> bool:
         """Whether it has three messages instead of two."""
         return self.machine in (INVITE_CLIENT, INVITE_SERVER)
+
+    def input_by(self, response: Response) -> str:
+        """Return the name of the machine's input that a response is, received or given."""
+        if response.status < 200:
+            return "PROVISIONAL"
+        if not self.is_invite:
+            return "FINAL"
+        return "SUCCESS" if response.status < 300 else "FAILURE"
 
     @property
     def is_over(self) -> bool:

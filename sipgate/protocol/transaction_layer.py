@@ -39,6 +39,7 @@ from .transaction_events import (
 )
 from .transaction_keys import Key, accepted_key, client_key, merge_key, server_key, stateless_tag
 from .transaction_room import TransactionLimits, TransactionRoom
+from .validate import validate_request
 
 
 @dataclass
@@ -125,18 +126,21 @@ class TransactionLayer(Generic[Path]):
         transaction = self._clients.get(client_key(response)) if len(response.vias) == 1 else None
         if transaction is None:
             self.counters.stray_responses += 1
-        elif response.status < 200:
-            self._input(transaction, "PROVISIONAL", response)
-        elif not transaction.is_invite:
-            self._input(transaction, "FINAL", response)
         else:
-            self._input(transaction, "SUCCESS" if response.status < 300 else "FAILURE", response)
+            self._input(transaction, transaction.input_by(response), response)
         return self._take()
 
     def receive_request(
-        self, request: Request, path: Path, *, reliable: bool, source: str, now: float, busy: bool = False
+        self,
+        request: Request,
+        path: Path,
+        *,
+        reliable: bool,
+        source: str,
+        now: float,
+        is_busy: Callable[[], bool] = lambda: False,
     ) -> list[Event[Path]]:
-        """Take a valid request, refuse a new one if `busy`. Raise SipError when what identifies it is unreadable."""
+        """Take a request, refuse a new one when `is_busy`; raise SipError for what no transaction can begin with."""
         self._now = now
         if request.method == "ACK":
             self._receive_ack(request)
@@ -145,7 +149,7 @@ class TransactionLayer(Generic[Path]):
         known = self._servers.get(key)
         if known is not None:
             self._input(known, "INVITE" if known.is_invite else "REQUEST", request)
-        elif self._admit(request, path, source, busy):
+        elif self._admit(request, path, source, is_busy):
             transaction = self._start_server(key, request, path, reliable, source)
             if request.method == "CANCEL":
                 self._answer_cancel(transaction)
@@ -332,25 +336,30 @@ class TransactionLayer(Generic[Path]):
         if transaction is None:
             self.counters.stray_acks += 1
         else:
+            validate_request(ack)
             self._input(transaction, "ACK", ack)
 
-    def _admit(self, request: Request, path: Path, source: str, busy: bool) -> bool:
+    def _admit(self, request: Request, path: Path, source: str, is_busy: Callable[[], bool]) -> bool:
         """Tell whether a request may begin a transaction; refuse it without keeping anything if not."""
-        merge = merge_key(request)
-        if merge is not None and merge in self._merges and request.method != "CANCEL":
-            self.counters.merged += 1
-            self._refuse(path, reply(request, 482, tag=stateless_tag(request)))
-            return False
-        if busy and request.to.tag is None and request.method != "CANCEL":
+        is_new = request.to.tag is None and request.method != "CANCEL"
+        if is_new and is_busy():
             self.counters.overloaded += 1
-        elif self._make_room(self._room, source):
-            return True
-        response = reply(request, 503, tag=stateless_tag(request))
-        response.headers.add("Retry-After", str(self._limits.retry_after))
-        self._refuse(path, response)
-        return False
+            self._refuse(request, path, 503)
+            return False
+        validate_request(request)
+        if is_new and merge_key(request) in self._merges:
+            self.counters.merged += 1
+            self._refuse(request, path, 482)
+            return False
+        if not self._make_room(self._room, source):
+            self._refuse(request, path, 503)
+            return False
+        return True
 
-    def _refuse(self, path: Path, response: Response) -> None:
+    def _refuse(self, request: Request, path: Path, status: int) -> None:
+        response = reply(request, status, tag=stateless_tag(request))
+        if status == 503:
+            response.headers.add("Retry-After", str(self._limits.retry_after))
         self._events.append(Send(bytes(response), path, None))
 
     def _start_server(
@@ -378,7 +387,7 @@ class TransactionLayer(Generic[Path]):
             self._events.append(Cancelled(invite, cancel))
 
     def _respond(self, transaction: Transaction[Path], response: Response) -> None:
-        name = self._input_of(transaction, response)
+        name = transaction.input_by(response)
         step = transaction.machine.step
         if step(transaction.state, transaction.machine.inputs[name]) == (transaction.state, ()):
             return
@@ -389,11 +398,3 @@ class TransactionLayer(Generic[Path]):
         self._input(transaction, name, response)
         if name in ("FINAL", "FAILURE") and not transaction.is_over:
             self._room.answered(transaction)
-
-    @staticmethod
-    def _input_of(transaction: Transaction[Path], response: Response) -> str:
-        if response.status < 200:
-            return "PROVISIONAL"
-        if not transaction.is_invite:
-            return "FINAL"
-        return "SUCCESS" if response.status < 300 else "FAILURE"

@@ -23,8 +23,7 @@ def note_source(request: Request, host: str, port: int) -> None:
     if "rport" in parameters or via.host.strip("[]").lower() != host.lower():
         parameters["received"] = host
     if parameters != via.parameters:
-        request.headers.remove_first("Via")
-        request.headers.prepend("Via", str(replace(via, parameters=parameters)))
+        request.replace_top_via(replace(via, parameters=parameters))
 
 
 def response_port(via: Via, port: int) -> int:
