@@ -156,6 +156,7 @@ async def open_node(config: Config, data: DataDirectory, log: EventLog) -> Async
             _gateway(config, identity, ports, pins, gatherer, log, supervisor, letters, policy, retained)
         )
         letters.connect(gateway.post)
+        letters.leave_unread(policy.is_blocked)
         _exchange_receipts(config, identity, data, pins, log, supervisor, letters)
         for host in ports.mesh_hosts:
             await gateway.listen_mesh(host, ports.mesh)

@@ -31,7 +31,8 @@ Hear = Callable[[Peer, bytes, str, bytes], Awaitable[None]]
 class Desk:
     """One user's letters. ``clock`` gives Unix seconds; ``keep_seconds`` is how long a letter waits.
 
-    ``nodes_own`` has who takes the letters that no person wrote and no phone sees, by content type.
+    ``nodes_own`` has who takes the letters that no person wrote and no phone sees, by content type. ``is_blocked``
+    tells whose letters are not read, by fingerprint.
     """
 
     user: LocalUser
@@ -44,6 +45,7 @@ class Desk:
     keep_seconds: float
     post: Post | None = None
     nodes_own: dict[str, Hear] = field(default_factory=dict)
+    is_blocked: Callable[[str], bool] = lambda _fingerprint: False
 
     @property
     def gateway(self) -> Post:

@@ -13,7 +13,7 @@ from sipgate.messages.to_phones import Delivery
 from sipgate.ports import Peer, Refusal, Taken, Text
 from sipgate.protocol.errors import SipError
 from trust.errors import BadKey, KeyringError, LetterRefused, Unreadable
-from trust.letter import SignedLetter, check_letter, open_letter
+from trust.letter import Letter, SignedLetter, check_letter, open_letter
 
 from .address_book import Addressee
 from .letter_box import Kept
@@ -85,6 +85,8 @@ class Inbox:
         except SipError as error:
             raise Refusal(error.status, error.reason) from error
         try:
+            if self.desk.is_blocked(sender.fingerprint):
+                return self._leave_unread(letter)
             await self._to_phones(sender, signed, written_at=None)
         except Refusal as refusal:
             if refusal.status not in AWAY or is_passing(letter.content_type):
@@ -92,6 +94,12 @@ class Inbox:
             self._keep(sender, key, sealed, signed)
             return "kept"
         return "delivered"
+
+    def _leave_unread(self, letter: Letter) -> Taken:
+        """Say what everybody hears while no phone is on."""
+        if is_passing(letter.content_type):
+            raise Refusal(480, f"No phone of {self.desk.user.display_name} is switched on")
+        return "kept"
 
     async def _to_phones(self, sender: Peer, signed: SignedLetter, written_at: float | None) -> None:
         letter = signed.letter
@@ -143,6 +151,9 @@ class Inbox:
             except KeyringError as error:
                 raise Refusal(500, str(error)) from error
             sender = self.desk.book.person(kept.peer, kept.fingerprint)
+            if self.desk.is_blocked(kept.fingerprint):
+                self.desk.box.drop(kept)
+                return
             await self._to_phones(sender, signed, written_at=kept.written_at)
         self.desk.box.drop(kept)
         await self._answer(kept, "delivered")

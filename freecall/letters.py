@@ -59,6 +59,10 @@ class Letters:
         """Learn the way to phones and nodes."""
         self._desk.post = post
 
+    def leave_unread(self, is_blocked: Callable[[str], bool]) -> None:
+        """Show no phone what the owners of such keys (fingerprints) write; they are told that it waits."""
+        self._desk.is_blocked = is_blocked
+
     def for_the_node(self, content_type: str, hear: Hear) -> None:
         """Give letters of this type to ``hear``: they are the node's, and no phone sees them."""
         self._desk.nodes_own[content_type] = hear

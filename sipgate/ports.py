@@ -82,7 +82,8 @@ class Directory(Protocol):
 class IncomingCaller:
     """What an INVITE from another node claims. Its Identity has proven the node key, nothing else.
 
-    `remote_host` is the IP address that it came from; `proof` is its Authorization, empty without.
+    `remote_host` is the IP address that it came from; `proof` is its Authorization, empty without. A `text` and
+    a wish to see whether somebody is there (`look`) claim the same.
     """
 
     uri: str
@@ -93,6 +94,7 @@ class IncomingCaller:
     display_name: str
     remote_host: str = ""
     proof: str = ""
+    purpose: Literal["call", "text", "look"] = "call"
 
 
 class Admission(Protocol):

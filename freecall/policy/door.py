@@ -91,7 +91,10 @@ def _claimed(caller: IncomingCaller) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class GuardedAdmission:
-    """An `Admission` to ring and to write: whoever is blocked hears what everybody hears while no phone is on."""
+    """An `Admission` to ring and to write: whoever is blocked hears what everybody hears while no phone is on.
+
+    Their letters are let in: to be left unread (`letter_inbox.py`), as if they waited for a phone.
+    """
 
     admission: Admission
     blocks: BlockList
@@ -106,7 +109,7 @@ class GuardedAdmission:
         except Refusal:
             self.door.give_back(caller)
             raise
-        if peer.fingerprint in self.blocks:
+        if caller.purpose == "call" and peer.fingerprint in self.blocks:
             self.door.give_back(caller)
             raise Refusal(480, f"No phone of {self.name} is switched on")
         self.admitted(peer)

@@ -55,4 +55,5 @@ class MessageFromNode:
             openpgp_key=sealed.openpgp_key,
             delegation=sealed.delegation,
             display_name=plain_name(request.from_.display_name),
+            purpose="text",
         )

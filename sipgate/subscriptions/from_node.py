@@ -81,4 +81,5 @@ class FromNode:
             openpgp_key=content.openpgp_key,
             delegation=content.delegation,
             display_name=plain_name(request.from_.display_name),
+            purpose="look",
         )

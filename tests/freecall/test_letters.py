@@ -381,6 +381,30 @@ async def test_that_somebody_is_typing_is_never_kept(two: Two) -> None:
     assert two.alice.told(MessageKept) == two.bob.told(MessageReceived) == []
 
 
+async def test_what_a_blocked_person_writes_seems_to_wait_and_is_never_shown(two: Two) -> None:
+    two.bob.letters.leave_unread(lambda fingerprint: fingerprint == two.alice.keyring.fingerprint)
+    assert await two.alice.send(two.bob) == "kept"
+    with pytest.raises(Refusal, match="No phone of bob is switched on"):
+        await two.alice.send(two.bob, Text("application/im-iscomposing+xml", b"<typing/>"))
+    assert not two.bob.box
+    assert await two.bob.send(two.alice) == "delivered"
+    await two.bob.rounds()
+    assert not two.bob.texts()
+    two.world.now += 15 * DAY
+    await two.alice.rounds()
+    assert two.alice.told(MessageExpired)
+
+
+async def test_what_waited_when_its_writer_was_blocked_is_left_unread(two: Two) -> None:
+    two.bob.phone = False
+    await two.alice.send(two.bob)
+    two.bob.letters.leave_unread(lambda _: True)
+    two.bob.phone = True
+    await two.bob.rounds()
+    assert not two.bob.texts()
+    assert not two.bob.box
+
+
 async def test_a_delivery_notice_is_kept_without_a_word(two: Two) -> None:
     two.bob.up = False
     assert await two.alice.send(two.bob, READ) == "kept"

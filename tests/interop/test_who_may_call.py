@@ -69,7 +69,7 @@ async def test_a_stranger_rings_twice_an_hour_a_contact_always_and_who_is_blocke
         assert await refused(near, alice, bob) == (480, "No phone of bob is switched on")
         sent = await asked(alice, "POST", "/v1/messages", {"uri": bob.uri, "text": "Why?"})
         assert sent["taken"] == "kept"
-        assert (await alice.event("message_kept"))["where"] == "here"
+        assert (await alice.event("message_kept"))["where"] == "there"
         assert await asked(bob, "GET", "/v1/messages") == {"in": [], "out": []}
         listed = await asked(bob, "GET", "/v1/blocked")
         assert [each["uri"] for each in listed["blocked"]] == [alice.uri]  # type: ignore[attr-defined]

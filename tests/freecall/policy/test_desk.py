@@ -184,6 +184,8 @@ async def test_who_is_blocked_hears_what_all_hear_when_no_phone_is_on_and_is_see
     entry = house.desk.block("alice@mesh")
     assert entry == {"fingerprint": ALICE, "uri": "sip:alice@mesh", "since": 1_800_000_000.0}
     assert house.hidden == ["sip:alice@mesh"]
+    writer = await house.desk.guard(house).admit(replace(caller(), purpose="text"))
+    assert writer.fingerprint == ALICE  # let in, to be left unread
     with pytest.raises(Refusal) as refused:
         await house.desk.guard(house).admit(caller())
     assert (refused.value.status, refused.value.reason) == (480, "No phone of bob is switched on")
