@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import hashlib
 import json
 from collections.abc import Callable
 from typing import Any
@@ -49,37 +50,38 @@ class RetainedSecrets:
 
         A person who has only made a new node key still knows the secret.
         """
-        nodes = self._people.get(fingerprint, {})
+        nodes = self._people.get(_hashed(fingerprint), {})
         others = [kept[0] for kept in reversed(nodes.values())]
-        return tuple(nodes.get(node_public_key.hex(), others[:KEPT_OF_ONE]))
+        return tuple(nodes.get(_hashed(node_public_key.hex()), others[:KEPT_OF_ONE]))
 
     def state(self, fingerprint: str, node_public_key: bytes, *, matched: bool) -> str:
         """Return what it means that the node has shown, or not, one of these."""
         if matched:
             return KEPT
-        nodes = self._people.get(fingerprint)
+        nodes = self._people.get(_hashed(fingerprint))
         if not nodes:
             return FIRST
-        return LOST if node_public_key.hex() in nodes else OTHER_NODE
+        return LOST if _hashed(node_public_key.hex()) in nodes else OTHER_NODE
 
     def forget(self, fingerprint: str) -> None:
         """Drop what is kept of calls with this person."""
-        if fingerprint in self._people:
-            people = {other: nodes for other, nodes in self._people.items() if other != fingerprint}
+        person = _hashed(fingerprint)
+        if person in self._people:
+            people = {other: nodes for other, nodes in self._people.items() if other != person}
             self._store.save(_format(people))
             self._people = people
 
     def keep(self, fingerprint: str, node_public_key: bytes, fresh: bytes) -> None:
         """Keep the secret of a call before the others of this node. A full table takes nobody new."""
-        nodes: Nodes = dict(self._people.get(fingerprint, {}))
+        person, node = _hashed(fingerprint), _hashed(node_public_key.hex())
+        nodes: Nodes = dict(self._people.get(person, {}))
         if not nodes and len(self._people) >= self._max_people:
             return
-        node = node_public_key.hex()
         former = nodes.pop(node, [])
         while len(nodes) >= MAX_NODES:
             nodes.pop(next(iter(nodes)))  # the one that was heard of longest ago
         nodes[node] = [fresh, *former][:KEPT_OF_ONE]
-        people = {**self._people, fingerprint: nodes}
+        people = {**self._people, person: nodes}
         self._store.save(_format(people))
         self._people = people
 
@@ -105,6 +107,11 @@ class CallSecrets:
             self._kept.keep(peer.fingerprint, peer.node_public_key, fresh)
         except OSError as error:
             self._log.emit("warning", text=f"The secret of a call could not be kept ({error.strerror}).")
+
+
+def _hashed(key: str) -> str:
+    """Return under what a key stands in the file, which names nobody."""
+    return hashlib.sha256(f"freecall/retained/{key}".encode()).hexdigest()[:32]
 
 
 def _format(people: dict[str, Nodes]) -> bytes:
