@@ -14,6 +14,8 @@ LAYOUT = Layout(
         parser.SECTION: f"one core; an INVITE of {len(parser.INVITE):,} bytes, {len(parser.SDP)} of them SDP",
         load.REGISTRATIONS: f"REGISTER with digest over UDP, {load.USERS:,} phones, one core",
         load.CALLS: "INVITE with digest, 180, 200, ACK, BYE between phones of one node over UDP, one core",
+        load.OVERLOAD: "the same calls, more of them than can be served",
+        load.STANDING: "calls that stand",
         delay.SECTION: "from the INVITE with credentials to 180, two nodes on loopback, TLS and ICE between them",
     },
     peers={"kamailio": "Kamailio", "sipmessage": "sipmessage"},
@@ -27,6 +29,8 @@ def sections(*, quick: bool) -> dict[str, Callable[[], list[Figure]]]:
         load.REGISTRATIONS: lambda: load.registrations(quick=quick),
         delay.SECTION: lambda: delay.measure(quick=quick),
         load.CALLS: lambda: load.calls(quick=quick),
+        load.OVERLOAD: lambda: load.overload(quick=quick),
+        load.STANDING: lambda: load.standing(quick=quick),
     }
 
 
