@@ -53,7 +53,8 @@ class BrowserPhone:
         self._offer: SessionDescription | None = None
         self._is_closed = False
         self._running = asyncio.Event()
-        self._released = asyncio.Event()
+        self._ended = asyncio.Event()
+        self._is_released = False
 
     async def run(self) -> None:
         """Own the tasks of this call until `aclose()`, or until the browser is lost."""
@@ -66,7 +67,10 @@ class BrowserPhone:
             first = _first(errors)
             self._media_failed(first.status, first.reason)
         finally:
-            await self._release()
+            try:
+                await self._release()
+            finally:
+                self._ended.set()
 
     async def offer_from_browser(self, sdp: bytes) -> bytes:
         """Turn the browser's offer or re-offer into a plain one."""
@@ -121,9 +125,8 @@ class BrowserPhone:
         self._is_closed = True
         self._jobs.stop()
         if self._running.is_set():
-            await self._released.wait()
-        else:
-            await self._release()
+            await self._ended.wait()
+        await self._release()  # again, where `run()` was cancelled amid it
 
     def _parse(self, sdp: bytes) -> SessionDescription:
         if self._is_closed:
@@ -208,10 +211,12 @@ class BrowserPhone:
 
     async def _release(self) -> None:
         self._is_closed = True
+        if self._is_released:
+            return
         for section in self._sections.values():
             await section.browser.aclose()
             await section.plain.aclose()
-        self._released.set()
+        self._is_released = True
 
 
 def _first(errors: BaseExceptionGroup[MediaError]) -> MediaError:

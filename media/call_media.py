@@ -93,7 +93,8 @@ class CallMedia:
         self._failure: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
         self._is_closed = False
         self._running = asyncio.Event()
-        self._released = asyncio.Event()
+        self._ended = asyncio.Event()
+        self._is_released = False
 
     async def run(self) -> None:
         """Own the tasks of this call until `aclose()`, or until the media has failed."""
@@ -104,7 +105,10 @@ class CallMedia:
             await self._jobs.run()
         finally:
             self._fail(MediaError(500, "The node's media stopped for a reason of its own"))
-            await self._release()
+            try:
+                await self._release()
+            finally:
+                self._ended.set()
 
     async def offer_from_phone(self, sdp: bytes) -> bytes:
         """Turn the phone's offer or re-offer into the offer for the mesh."""
@@ -190,9 +194,8 @@ class CallMedia:
         self._assurance.gate.is_open = False
         self._jobs.stop()
         if self._running.is_set():
-            await self._released.wait()
-        else:
-            await self._release()
+            await self._ended.wait()
+        await self._release()  # again, where `run()` was cancelled amid it
 
     def _parse(self, sdp: bytes) -> SessionDescription:
         self._check_open()
@@ -308,10 +311,12 @@ class CallMedia:
 
     async def _release(self) -> None:
         self._is_closed = True
+        if self._is_released:
+            return
         for section in self._sections.values():
             await section.mesh.aclose()
             await section.phone.aclose()
-        self._released.set()
+        self._is_released = True
 
 
 def _first(errors: BaseExceptionGroup[MediaError]) -> MediaError:

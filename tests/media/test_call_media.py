@@ -4,12 +4,14 @@ import asyncio
 
 import pytest
 
+from media.aiortc_adapter.dtls import DtlsSession
 from media.errors import MediaRefused
 from media.events import MediaConnected, MediaFailed, Secured
 from media.ports import EndorsementError
 
 from .call_pair import (
     LOOPBACK,
+    Pair,
     Phone,
     answered_call,
     call,
@@ -443,3 +445,31 @@ async def test_an_own_signature_too_long_for_the_wire_is_left_out() -> None:
     ) as pair:
         await pair.ring()
         assert not (await pair.caller.secured()).signed
+
+
+async def test_media_that_is_cancelled_amid_its_end_is_closed_by_its_owner(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ending, original = asyncio.Event(), DtlsSession.aclose
+
+    async def stuck_at_first(session: DtlsSession) -> None:
+        if not ending.is_set():
+            ending.set()
+            await asyncio.Event().wait()
+        await original(session)
+
+    ours, theirs = endorsers()
+    caller, callee = await make_side("caller", ours), await make_side("callee", theirs)
+    async with running(callee), asyncio.TaskGroup() as group:
+        media = group.create_task(caller.media.run())
+        pair = Pair(caller, callee)
+        await pair.ring()
+        await pair.secured()
+        monkeypatch.setattr(DtlsSession, "aclose", stuck_at_first)
+        closing = group.create_task(caller.media.aclose())
+        await ending.wait()
+        media.cancel()
+        async with asyncio.timeout(2):
+            await closing
+        caller.phone.close()
+    assert pair.caller.media._sections[0].mesh.ice._protocols == []
