@@ -47,6 +47,7 @@ from .news import GatewayNews, tell_overlay_news
 from .node import Node
 from .policy.desk import PolicyDesk, Rules
 from .policy.ladder import Strangers
+from .policy.parting import Parting
 from .policy.rank import Ranks
 from .policy.work import Worker
 from .provisioning import SipAccount, write_provisioning
@@ -172,7 +173,7 @@ async def open_node(config: Config, data: DataDirectory, log: EventLog) -> Async
             watch,
             history,
         )
-        policy.hide_from = gateway.subscriptions.hide_from
+        policy.part_from = Parting(gateway, supervisor)
         routes = (*trust_routes(desk), *policy_routes(policy))
         control = await stack.enter_async_context(serve(node, data.path, routes))
         page = await stack.enter_async_context(

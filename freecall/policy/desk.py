@@ -64,7 +64,7 @@ class PolicyDesk:
         monotonic: Callable[[], float],
     ) -> None:
         """Load who is blocked; raise `BlocksDamaged`."""
-        self.hide_from: Callable[[str], None] = lambda _uri: None
+        self.part_from: Callable[[str], None] = lambda _uri: None
         self._name = name
         self._pins = pins
         self._emit = emit
@@ -149,7 +149,7 @@ class PolicyDesk:
         uri, fingerprint = self._meant(who)
         entry = self._blocks.block(Blocked(fingerprint, uri, self._clock()))
         for each in self._names_of(fingerprint, uri):
-            self.hide_from(each)
+            self.part_from(each)
         self._emit("person_blocked", peer=entry.uri, fingerprint=fingerprint)
         return asdict(entry)
 

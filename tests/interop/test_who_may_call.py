@@ -77,7 +77,9 @@ async def test_a_stranger_rings_twice_an_hour_a_contact_always_and_who_is_blocke
         with pytest.raises(NodeRefused, match="is not blocked"):
             await asked(bob, "DELETE", f"/v1/blocked?who={alice.uri}")
         await ring(near, far, bob.uri)
-        await near.hang_up()
+        await asked(bob, "POST", "/v1/blocked", {"who": alice.uri})
+        await near.event("CALL_CLOSED")
+        await far.event("CALL_CLOSED")
 
 
 @pytest.mark.long

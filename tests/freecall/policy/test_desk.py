@@ -55,7 +55,7 @@ class House:
             clock=lambda: 1_800_000_000.0,
             monotonic=lambda: self.now,
         )
-        desk.hide_from = self.hidden.append
+        desk.part_from = self.hidden.append
         return desk
 
     async def rank(self, uri: str, fingerprint: str) -> Rung:
