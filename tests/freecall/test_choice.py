@@ -121,9 +121,11 @@ def test_the_json_is_stable() -> None:
 def test_remembered_keys_are_bounded() -> None:
     keys = PeerKeys()
     for number in range(1500):
-        keys.remember(f"{number:040X}", b"key")
-    assert keys.get(f"{0:040X}") is None
-    assert keys.get(f"{1499:040X}") == b"key"
+        keys.remember(f"{number:040X}", b"n", b"key")
+    assert keys.get(f"{0:040X}", b"n") is None
+    assert keys.get(f"{1499:040X}", b"n") == b"key"
+    keys.remember(f"{1499:040X}", b"another node", b"with other subkeys")
+    assert keys.get(f"{1499:040X}", b"n") == b"key"
 
 
 def test_a_user_is_found_by_every_address_and_by_nothing_else() -> None:
