@@ -15,6 +15,7 @@ from .fake_legs import PEER
     ("trust", "shown"),
     [
         ("new", "bob · new person"),
+        ("introduced", "bob · introduced"),
         ("pinned", "bob · same key"),
         ("verified", "bob · verified"),
         ("self", "bob"),
