@@ -10,7 +10,7 @@ from .browser_leg import BrowserLeg
 from .errors import MediaError, MediaRefused
 from .events import MediaStatistics
 from .jobs import Jobs
-from .phone_leg import PhoneLeg
+from .phone_leg import RELATCH_SECONDS, Address, PhoneLeg
 from .protocol.browser_side import browser_transports, for_browser, for_plain
 from .protocol.phone_side import OwnPort, PhoneMedia, phone_media
 from .protocol.sdp import SessionDescription
@@ -20,9 +20,26 @@ from .statistics import collect
 LOOPBACK = "127.0.0.1"
 
 
+class PlainLeg(PhoneLeg):
+    """The plain side: it sends where the description says, and nowhere else.
+
+    After a transfer the former call sends for a moment still: it must not draw the sound back to itself.
+    """
+
+    def _is_latched(self, source: Address) -> bool:
+        """Take what comes from the described port, and from others only while nothing comes from there."""
+        now = self._now()
+        if source == self._rtp_remote:
+            self._last_heard = now
+        elif now - self._last_heard <= RELATCH_SECONDS:
+            self._drop("phone_foreign_source")
+            return False
+        return True
+
+
 @dataclass
 class _Section:
-    plain: PhoneLeg
+    plain: PlainLeg
     browser: BrowserLeg
     host: str
     bridge: Bridge | None = None
@@ -152,7 +169,7 @@ class BrowserPhone:
                 addresses=self._addresses,
                 on_keyed=self._keyed,
             )
-            plain = PhoneLeg(host, frozenset({LOOPBACK, *pair}))
+            plain = PlainLeg(host, frozenset({LOOPBACK, *pair}))
             try:
                 await browser.open()
                 await plain.open()

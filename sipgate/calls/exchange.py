@@ -18,6 +18,7 @@ from sipgate.target import mesh_uri
 from .borrowed import innermost
 from .call import Call
 from .dialog_leg import DialogLeg
+from .handset_leg import HandsetLeg
 from .happenings import Find
 from .leg import CallerLeg, Leg
 from .node import Node
@@ -147,14 +148,14 @@ class CallExchange:
         meant = await self._meant(transferor, refer)
         user = self._node.accounts.by_uri(self._beyond(old))
         inner = innermost(phone)
-        if user is None or not isinstance(inner, DialogLeg) or not inner.session:
+        if user is None or not isinstance(inner, DialogLeg | HandsetLeg) or not inner.session:
             raise Refusal(603, "The other side cannot be sent on")
         if inner.times_sent_on >= self._node.limits.transfers_in_a_row:
             raise Refusal(403, "This call has been sent on too often")
         self._calls.check_room(user.uri, None)
         return self._begin(old, inner, user, meant)
 
-    def _begin(self, old: Standing, inner: DialogLeg, user: LocalUser, meant: Refer) -> SentOn:
+    def _begin(self, old: Standing, inner: DialogLeg | HandsetLeg, user: LocalUser, meant: Refer) -> SentOn:
         by, target = self.party(old), str(meant.target)
         calling = CallingPhone(inner.local_host, inner.address, unheld(inner.session), meant.max_forwards)
         referral = Referral(by, meant.replaces, self.take_over_here)

@@ -21,9 +21,11 @@ class HandsetLeg:
 
     side: Side = "phone"
     local_host = remote_host = LOOPBACK
+    address = None
 
     def __init__(self, call: HandsetCall, caller: Peer | None = None, session: bytes = b"") -> None:
         self.session = session
+        self.times_sent_on = 0
         self._call = call
         self._caller = caller
         self._junction: Junction | None = None

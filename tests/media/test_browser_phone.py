@@ -164,6 +164,24 @@ async def test_what_is_no_description_of_a_browser_is_refused_in_words(sdp: byte
             await phone.offer_from_browser(sdp)
 
 
+async def test_a_former_call_that_still_sends_does_not_draw_the_sound_back() -> None:
+    client, former, latter = WebRtcClient(offers=True), EchoPhone(), EchoPhone()
+    async with phone_of_a_browser() as (phone, _):
+        plain = await phone.offer_from_browser(await client.describe("actpass"))
+        await client.connect(await phone.answer_to_browser(await former.answer(plain)))
+        await until(lambda: len(phone.protection_profiles()) == 1)
+        client.say(rtp(0))
+        await until(lambda: len(client.heard) == 1)
+        await phone.offer_to_browser(await latter.answer(plain))
+        former._ports[0].send_back(rtp(1))
+        await until(lambda: phone.statistics().drops.get("phone_foreign_source") == 1)
+        client.say(rtp(2))
+        await until(lambda: len(client.heard) == 2)
+        assert (former.packets_received, latter.packets_received) == (1, 1)
+    for party in (client, former, latter):
+        await party.aclose()
+
+
 async def test_a_browser_that_goes_away_is_told_as_the_end_of_the_media(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
