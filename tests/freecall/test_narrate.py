@@ -133,3 +133,13 @@ def test_a_missed_call_says_who_it_was_and_how_well_known() -> None:
         "trust": "pinned",
     }
     assert "Missed: bob@mesh (same key as before)" in told(("call_missed", missed))
+
+
+def test_a_call_names_those_who_introduced_the_other() -> None:
+    fields = {
+        "call": "1",
+        "direction": "in",
+        "peer": "sip:bob@mesh",
+        "trust": "introduced",
+        "introduced_by": ["sip:alice@mesh", "sip:carol@mesh"],
+    }
