@@ -143,3 +143,7 @@ def test_a_call_names_those_who_introduced_the_other() -> None:
         "trust": "introduced",
         "introduced_by": ["sip:alice@mesh", "sip:carol@mesh"],
     }
+    kept = {"call": "1", "peer": "sip:bob@mesh", "file": "/x.txt"}
+    text = told(("call_started", fields), ("receipt_kept", kept))
+    assert "bob@mesh is calling (introduced by alice@mesh and carol@mesh)" in text
+    assert "Receipt from bob@mesh: /x.txt" in text
