@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass
 
 from .aiortc_adapter.ice import IceConnection
-from .aiortc_adapter.srtp import MAX_PACKET_BYTES, REPLAYED, TOO_OLD, Srtp
+from .aiortc_adapter.srtp import BUFFER, DATA, MAX_PACKET_BYTES, REPLAYED, SIZE, TOO_OLD, Srtp, unpack
 from .events import DirectionStatistics
 from .phone_leg import PhoneLeg
 from .protocol.rtp import RTP_HEADER_BYTES, is_rtcp, rtcp_with_sender, rtcp_with_subject, with_ssrc
@@ -50,6 +50,8 @@ class Bridge:
         self._ice = ice
         self._outbound = outbound
         self._inbound = inbound
+        self._protect = outbound.rtp
+        self._unprotect = inbound.rtp
         self._gate = gate
         self._out_streams: set[bytes] = set()
         self._in_streams: set[bytes] = set()
@@ -91,14 +93,16 @@ class Bridge:
 
         This and `from_mesh` are the node's busiest lines: RTP of a known SSRC takes no call that it does not need.
         """
-        if packet[8:12] == self._usual_out and not 192 <= packet[1] <= 223 and self._gate.is_open:
-            sealed = self._outbound.process(packet)
-            if sealed is not None:
+        path = self._ice.path
+        if path and packet[8:12] == self._usual_out and not 192 <= packet[1] <= 223 and self._gate.is_open:
+            BUFFER[: len(packet)] = packet
+            SIZE[0] = size = len(packet)
+            if self._protect() == 0:
                 self._replays = 0
-                self._ice.send_srtp(sealed)
+                path[0](unpack(DATA, SIZE[0]), path[1])
                 count = self._to_mesh
                 count.packets += 1
-                count.bytes += len(packet)
+                count.bytes += size
                 return
         self._other_from_phone(packet)
 
@@ -146,19 +150,23 @@ class Bridge:
 
     def from_mesh(self, datagram: bytes) -> None:
         """Decrypt one SRTP or SRTCP datagram for the phone; forged and replayed ones are dropped."""
+        path = self._phone.path
         if (
-            datagram[8:12] == self._usual_in
+            path
+            and datagram[8:12] == self._usual_in
             and not 192 <= datagram[1] <= 223
             and len(datagram) <= MAX_PACKET_BYTES
             and self._gate.is_open
         ):
-            packet = self._inbound.process(datagram)
-            if packet is not None:
+            BUFFER[: len(datagram)] = datagram
+            SIZE[0] = len(datagram)
+            if self._unprotect() == 0:
                 self._ice.heard = True
-                self._phone.send(packet)
+                size = SIZE[0]
+                path[0](unpack(DATA, size), path[1])
                 count = self._to_phone
                 count.packets += 1
-                count.bytes += len(packet)
+                count.bytes += size
                 return
         self._other_from_mesh(datagram)
 

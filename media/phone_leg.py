@@ -13,6 +13,7 @@ RELATCH_SECONDS = 2.0
 
 _PORT_ATTEMPTS = 64
 Address = tuple[Any, ...]
+Path = tuple[Callable[[bytes, Address], None], Address]
 
 
 class _Socket(asyncio.BaseProtocol):
@@ -44,7 +45,7 @@ class PhoneLeg:
 
     Packets are taken only from the addresses in `allowed`. RTP goes where the phone's SDP says, if that is
     one, until the first packet shows where the phone really sends from (symmetric RTP, RFC 4961). Every
-    packet that is taken goes to `sink`, in the same call.
+    packet that is taken goes to `sink`, in the same call. `path` is how and where RTP goes out, once that is known.
     """
 
     def __init__(self, host: str, allowed: frozenset[str]) -> None:
@@ -55,6 +56,7 @@ class PhoneLeg:
         self._allowed = allowed
         self.mux = False
         self._rtp_remote: Address | None = None
+        self.path: Path | None = None
         self._rtcp_remote: Address | None = None
         self._latched: Address | None = None
         self._last_heard = 0.0
@@ -92,9 +94,13 @@ class PhoneLeg:
         """Send where the phone's latest description says; what was learnt from its packets is forgotten."""
         host = media.host if media.host in self._allowed else None
         self.mux = media.mux
-        self._rtp_remote = (host, media.port) if host else None
+        self._send_rtp_to((host, media.port) if host else None)
         self._rtcp_remote = (host, media.rtcp_port) if host else None
         self._latched = None
+
+    def _send_rtp_to(self, remote: Address | None) -> None:
+        self._rtp_remote = remote
+        self.path = (self._rtp.transport.sendto, remote) if remote and self._sockets else None
 
     def send(self, packet: bytes) -> None:
         """Send one RTP or RTCP packet to the phone; before its address is known, drop it."""
@@ -143,7 +149,8 @@ class PhoneLeg:
         if source != self._latched and self._latched and now - self._last_heard <= RELATCH_SECONDS:
             self._drop("phone_foreign_source")
             return False
-        self._rtp_remote = self._latched = source
+        self._latched = source
+        self._send_rtp_to(source)
         self._last_heard = now
         return True
 
@@ -161,7 +168,7 @@ class PhoneLeg:
 
     async def aclose(self) -> None:
         """Close both ports."""
-        self.sink = None
+        self.sink = self.path = None
         sockets, self._sockets = self._sockets, []
         for bound in sockets:
             await bound.aclose()

@@ -101,7 +101,7 @@ class IceConnection(aioice.Connection):
         self._on_srtp: Callable[[bytes], None] | None = None
         self._early: deque[tuple[float, bytes]] = deque(maxlen=EARLY_PACKETS)
         self._known: Address | None = None
-        self._path: tuple[Callable[[bytes, Address], None], Address] | None = None
+        self.path: tuple[Callable[[bytes, Address], None], Address] | None = None
 
     def drop(self, cause: str) -> None:
         """Count a datagram that goes nowhere."""
@@ -200,12 +200,12 @@ class IceConnection(aioice.Connection):
         super().check_complete(pair)
         nominated = self._nominated.get(1)
         if nominated is not None:
-            self._path = nominated.protocol.transport.sendto, nominated.remote_addr
+            self.path = nominated.protocol.transport.sendto, nominated.remote_addr
 
     def send_srtp(self, packet: bytes) -> None:
         """Send an encrypted packet on the nominated pair; before there is one, drop it."""
-        if self._path is not None:
-            self._path[0](packet, self._path[1])
+        if self.path is not None:
+            self.path[0](packet, self.path[1])
 
     async def query_consent(self) -> None:
         """Ask the peer for consent (RFC 7675), more often than aioice: our watch gives up after 10 s."""
@@ -222,6 +222,6 @@ class IceConnection(aioice.Connection):
 
     async def close(self) -> None:
         """Close all sockets; nothing is passed on any more."""
-        self._path = self._on_srtp = None
+        self.path = self._on_srtp = None
         self._early.clear()
         await super().close()

@@ -2,24 +2,34 @@
 
 # ruff: noqa: SLF001 - this package is where private seams are touched; a contract test watches them
 
+from collections.abc import Callable
+from functools import partial
+
 from aiortc.rtcdtlstransport import SRTPProtectionProfile
 from pylibsrtp import Policy, Session
 from pylibsrtp._binding import ffi, lib
 
+from media.protocol.rtp import is_rtcp
+
 REPLAYED, TOO_OLD = 9, 10  # srtp_err_status_replay_fail and _replay_old of libsrtp 2
 REPLAY_WINDOW_PACKETS = 1_024
 MAX_PACKET_BYTES = 2_048
-_BUFFER_BYTES = 2_304  # a packet, and what SRTP may put behind it
-_unpack = ffi.unpack
+BUFFER = bytearray(2_304)
+"""Where packets are encrypted and decrypted in place, all of them: media has one thread, and what is used always is in
+the processor's cache. A packet, and what SRTP may put behind it."""
+SIZE = ffi.new("int *")
+DATA = ffi.from_buffer("char[]", BUFFER)
+unpack = ffi.unpack
 
 
 class Srtp:
-    """One direction of one SRTP session, in place on one buffer.
+    """One direction of one SRTP session.
 
-    `status` is libsrtp's word on the last packet: 0, REPLAYED, TOO_OLD or another error.
+    `rtp` and `rtcp` work on what lies in `BUFFER`, as long as `SIZE[0]` says before and after, and return libsrtp's
+    word. `status` is its word on the last packet of `process`: 0, REPLAYED, TOO_OLD or another error.
     """
 
-    __slots__ = ("_buffer", "_data", "_handle", "_rtcp", "_rtp", "_session", "_size", "status")
+    __slots__ = ("_session", "rtcp", "rtp", "status")
 
     def __init__(self, profile: SRTPProtectionProfile, key: bytes, *, outbound: bool) -> None:
         kind = Policy.SSRC_ANY_OUTBOUND if outbound else Policy.SSRC_ANY_INBOUND
@@ -28,24 +38,19 @@ class Srtp:
         # The phone chooses SSRC and sequence number: a repeat with other content would reuse the keystream.
         policy.allow_repeat_tx = False
         self._session = Session(policy)
-        self._handle = self._session._srtp[0]
-        self._buffer = bytearray(_BUFFER_BYTES)
-        self._data = ffi.from_buffer("char[]", self._buffer)
-        self._size = ffi.new("int *")
-        self._rtp, self._rtcp = (
+        handle = self._session._srtp[0]
+        rtp, rtcp = (
             (lib.srtp_protect, lib.srtp_protect_rtcp)
             if outbound
             else (lib.srtp_unprotect, lib.srtp_unprotect_rtcp)
         )
+        self.rtp: Callable[[], int] = partial(rtp, handle, DATA, SIZE)
+        self.rtcp: Callable[[], int] = partial(rtcp, handle, DATA, SIZE)
         self.status = 0
 
     def process(self, packet: bytes) -> bytes | None:
         """Encrypt or decrypt one packet of at most `MAX_PACKET_BYTES`; None when libsrtp refuses it."""
-        size = self._size
-        self._buffer[: len(packet)] = packet
-        size[0] = len(packet)
-        call = (
-            self._rtcp if 192 <= packet[1] <= 223 else self._rtp
-        )  # is_rtcp, without a call
-        self.status = status = call(self._handle, self._data, size)
-        return None if status else _unpack(self._data, size[0])
+        BUFFER[: len(packet)] = packet
+        SIZE[0] = len(packet)
+        self.status = self.rtcp() if is_rtcp(packet) else self.rtp()
+        return None if self.status else unpack(DATA, SIZE[0])
