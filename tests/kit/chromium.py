@@ -215,6 +215,11 @@ class Chromium:
         """End a call, or decline it."""
         await self.run(f"phone.hangUp('{name}')")
 
+    async def hold(self, name: str, *, is_held: bool) -> None:
+        """Put a call on hold, or take it back; return when the other side has agreed."""
+        await self.run(f"phone.hold('{name}', {str(is_held).lower()})")
+        await self.news("changed", id=name)
+
     async def press(self, name: str, keys: str) -> None:
         """Send keys (RFC 4733)."""
         await self.run(f"phone.press('{name}', '{keys}')")

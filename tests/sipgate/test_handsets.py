@@ -185,6 +185,7 @@ async def test_a_handset_takes_its_call_back_while_it_rings() -> None:
         await own.rings.wait()
         own.line.hang_up()
         await rung.cancelled()
+        await rung.say(487)
         ended = await call.wait_ended()
         assert isinstance(ended, CallEnded)
         assert (ended.by, (await own.over)[0]) == ("phone", 487)

@@ -73,6 +73,13 @@ class Phone extends EventTarget {
     this.drop(id);
   }
 
+  async hold(id, isHeld) {
+    const { peer } = this.calls.get(id);
+    for (const each of peer.getTransceivers()) each.direction = isHeld ? "sendonly" : "sendrecv";
+    await peer.setLocalDescription();
+    this.say({ do: "change", id, sdp: await this.gathered(peer) });
+  }
+
   press(id, keys) {
     const sender = this.calls.get(id).peer.getSenders().find((each) => each.dtmf);
     sender.dtmf.insertDTMF(keys, 120, 80);
@@ -88,7 +95,8 @@ class Phone extends EventTarget {
 
   async hear(news) {
     const peer = this.calls.get(news.id)?.peer;
-    if (news.is === "answered" && peer) await peer.setRemoteDescription({ type: "answer", sdp: news.sdp });
+    if (["answered", "changed"].includes(news.is) && peer) await peer.setRemoteDescription({ type: "answer", sdp: news.sdp });
+    if (news.is === "unchanged" && peer) await peer.setLocalDescription({ type: "rollback" });
     if (news.is === "offer" && peer) {
       await peer.setRemoteDescription({ type: "offer", sdp: news.sdp });
       await peer.setLocalDescription();
