@@ -158,6 +158,7 @@ async def open_node(config: Config, data: DataDirectory, log: EventLog) -> Async
         )
         letters.connect(gateway.post)
         letters.leave_unread(policy.is_blocked)
+        letters.tell_written_to(policy.note_called)
         _exchange_receipts(config, identity, data, pins, log, supervisor, letters)
         for host in ports.mesh_hosts:
             await gateway.listen_mesh(host, ports.mesh)

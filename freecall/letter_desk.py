@@ -32,7 +32,7 @@ class Desk:
     """One user's letters. ``clock`` gives Unix seconds; ``keep_seconds`` is how long a letter waits.
 
     ``nodes_own`` has who takes the letters that no person wrote and no phone sees, by content type. ``is_blocked``
-    tells whose letters are not read, by fingerprint.
+    tells whose letters are not read, by fingerprint; ``written_to`` is told whom our user writes to.
     """
 
     user: LocalUser
@@ -46,6 +46,7 @@ class Desk:
     post: Post | None = None
     nodes_own: dict[str, Hear] = field(default_factory=dict)
     is_blocked: Callable[[str], bool] = lambda _fingerprint: False
+    written_to: Callable[[Peer], None] = lambda _peer: None
 
     @property
     def gateway(self) -> Post:

@@ -71,6 +71,7 @@ class Outbox:
         id_, peer = letter.id.hex(), to.peer
         if not is_passing(text.content_type):
             self.desk.emit(MessageSent(id_, peer.uri, peer.trust, text.content_type))
+            self.desk.written_to(peer)
         kept = self._kept(id_, to, letter.written_at, sealed, quiet=not is_written(text.content_type))
         return id_, await self._hand_over(kept, to, text.content_type)
 

@@ -63,6 +63,10 @@ class Letters:
         """Show no phone what the owners of such keys (fingerprints) write; they are told that it waits."""
         self._desk.is_blocked = is_blocked
 
+    def tell_written_to(self, written_to: Callable[[Peer], None]) -> None:
+        """Tell whom our user writes to."""
+        self._desk.written_to = written_to
+
     def for_the_node(self, content_type: str, hear: Hear) -> None:
         """Give letters of this type to ``hear``: they are the node's, and no phone sees them."""
         self._desk.nodes_own[content_type] = hear

@@ -1,4 +1,4 @@
-"""How often strangers may ring: in all, from one network and with one key, within the last hour."""
+"""How often strangers may ring or write: in all, from one network and with one key, within the last hour."""
 
 import ipaddress
 from collections import deque
@@ -30,14 +30,14 @@ def network_of(host: str) -> str:
 
 
 class Budget:
-    """Lets `rings` strangers through in any hour; of one key and of one network one less, where that leaves some.
+    """Lets `rings` strangers through in any hour; of one key and of one network its `share`: one less, unless given.
 
     It remembers those alone whom it let through, so it never holds more than `rings` entries, whoever asks.
     """
 
-    def __init__(self, rings: int) -> None:
+    def __init__(self, rings: int, share: int | None = None) -> None:
         self._rings = rings
-        self._share = max(rings - 1, 1)
+        self._share = max(rings - 1, 1) if share is None else share
         self._latest: deque[Ring] = deque()
 
     def __len__(self) -> int:

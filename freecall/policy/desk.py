@@ -25,6 +25,7 @@ MAX_RECENT = 200
 SALT_BYTES = 8
 SECRET_BYTES = 32
 TELL_EVERY = 60.0
+TEXTS_PER_HOUR, TEXTS_OF_ONE = 30, 15
 
 
 class Emit(Protocol):
@@ -72,6 +73,7 @@ class PolicyDesk:
         self._monotonic = monotonic
         self._rank = rank
         self._called = Called()
+        self._texts = Budget(TEXTS_PER_HOUR, TEXTS_OF_ONE)
         self._blocks = BlockList(store)
         self._recent: OrderedDict[str, str] = OrderedDict()
         self._last_caller = ""
@@ -89,7 +91,16 @@ class PolicyDesk:
 
     def guard(self, admission: Admission) -> Admission:
         """Return the admission to ring and to write."""
-        return GuardedAdmission(admission, self._blocks, self.door, self._name, self._note)
+        return GuardedAdmission(
+            admission,
+            self._blocks,
+            self.door,
+            self._name,
+            self._texts,
+            self._monotonic,
+            self._is_stranger,
+            self._note,
+        )
 
     def hide(self, admission: Admission) -> Admission:
         """Return the admission to see whether our user can be called."""
@@ -97,16 +108,20 @@ class PolicyDesk:
 
     def remember(self, directory: Directory) -> Directory:
         """Return the directory of whom our user calls: they may call back."""
-        return NotingDirectory(directory, self._note_called)
+        return NotingDirectory(directory, self.note_called)
 
     # -- what happens
+
+    def _is_stranger(self, peer: Peer) -> bool:
+        return peer.trust == "new" and not self._called.has(peer.uri, peer.fingerprint, self._monotonic())
 
     async def _rung(self, uri: str, fingerprint: str) -> Rung:
         if self._called.has(uri, fingerprint, self._monotonic()):
             return Rung.CALLED
         return await self._rank(uri, fingerprint)
 
-    def _note_called(self, peer: Peer) -> None:
+    def note_called(self, peer: Peer) -> None:
+        """Our user calls or writes to somebody: they may do so for a day."""
         self._called.note(peer.uri, peer.fingerprint, self._monotonic())
 
     def heed(self, event: GatewayEvent) -> None:

@@ -9,6 +9,7 @@ from sipgate.ports import Admission, IncomingCaller, Peer, Refusal
 from trust.delegation import DelegationRefused, SignedDelegation
 
 from .blocks import BlockList
+from .budget import Budget
 from .ladder import Answer, Ladder, Rung, Verdict
 from .puzzle import Parties, Puzzles
 
@@ -93,13 +94,17 @@ def _claimed(caller: IncomingCaller) -> tuple[str, str]:
 class GuardedAdmission:
     """An `Admission` to ring and to write: whoever is blocked hears what everybody hears while no phone is on.
 
-    Their letters are let in: to be left unread (`letter_inbox.py`), as if they waited for a phone.
+    Their letters are let in: to be left unread (`letter_inbox.py`), as if they waited for a phone. What strangers
+    write has a budget of its own; what is over it stays with the writer's node, which tries again.
     """
 
     admission: Admission
     blocks: BlockList
     door: Door
     name: str
+    texts: Budget
+    clock: Callable[[], float]
+    is_stranger: Callable[[Peer], bool]
     admitted: Callable[[Peer], None]
 
     async def admit(self, caller: IncomingCaller) -> Peer:
@@ -112,8 +117,17 @@ class GuardedAdmission:
         if caller.purpose == "call" and peer.fingerprint in self.blocks:
             self.door.give_back(caller)
             raise Refusal(480, f"No phone of {self.name} is switched on")
+        if caller.purpose == "text" and self.is_stranger(peer):
+            self._count(peer, caller.remote_host)
         self.admitted(peer)
         return peer
+
+    def _count(self, peer: Peer, host: str) -> None:
+        now = self.clock()
+        if wait := self.texts.wait(peer.fingerprint, host, now):
+            reason = f"{self.name} takes few messages from strangers, and has had them for now"
+            raise Refusal(480, reason, retry_after=int(wait) + 1)
+        self.texts.take(peer.fingerprint, host, now)
 
 
 @dataclass(frozen=True)

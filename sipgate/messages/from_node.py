@@ -35,7 +35,7 @@ class MessageFromNode:
         self.replays.refuse_replay(request)
         hops_left(request)
         sealed = sealed_of(request)
-        caller = self._caller(request, key, sealed)
+        caller = self._caller(request, key, sealed, transaction.flow.remote[0])
         user = self.node.accounts.by_uri(caller.called_uri)
         if user is None:
             raise Refusal(404, "Nobody here has this name")
@@ -44,7 +44,7 @@ class MessageFromNode:
             taken = await self.mailbox.receive(user, sender, sealed.openpgp_key, sealed.letter)
         await transaction.respond(reply(request, *STATUS[taken], tag=self.node.token()))
 
-    def _caller(self, request: Request, key: bytes, sealed: Sealed) -> IncomingCaller:
+    def _caller(self, request: Request, key: bytes, sealed: Sealed, remote_host: str) -> IncomingCaller:
         called_uri = mesh_uri(Uri.parse(request.uri), self.node.domain, ())
         if request.to.uri.canonical() != called_uri:
             raise Refusal(400, "The message names two people")
@@ -55,5 +55,6 @@ class MessageFromNode:
             openpgp_key=sealed.openpgp_key,
             delegation=sealed.delegation,
             display_name=plain_name(request.from_.display_name),
+            remote_host=remote_host,
             purpose="text",
         )

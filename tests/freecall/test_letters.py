@@ -387,7 +387,10 @@ async def test_what_a_blocked_person_writes_seems_to_wait_and_is_never_shown(two
     with pytest.raises(Refusal, match="No phone of bob is switched on"):
         await two.alice.send(two.bob, Text("application/im-iscomposing+xml", b"<typing/>"))
     assert not two.bob.box
+    written_to: list[Peer] = []
+    two.bob.letters.tell_written_to(written_to.append)
     assert await two.bob.send(two.alice) == "delivered"
+    assert [peer.uri for peer in written_to] == [two.alice.uri]
     await two.bob.rounds()
     assert not two.bob.texts()
     two.world.now += 15 * DAY

@@ -226,6 +226,26 @@ async def test_a_call_that_was_missed_was_one(tmp_path: Path) -> None:
     assert house.desk.block_last_caller()["fingerprint"] == CAROL
 
 
+async def test_strangers_write_fifteen_times_an_hour_and_all_of_them_thirty(tmp_path: Path) -> None:
+    house = House(tmp_path, "message")
+    guard = house.desk.guard(house)
+
+    async def write(key: str, host: str) -> int:
+        try:
+            await guard.admit(replace(caller(key=key, host=host), purpose="text"))
+        except Refusal as refusal:
+            return refusal.status
+        return 202
+
+    assert [await write(ALICE, "192.0.2.1") for _ in range(16)] == [202] * 15 + [480]
+    assert [await write(CAROL, "192.0.3.1") for _ in range(16)] == [202] * 15 + [480]
+    assert await write("D" * 40, "192.0.4.1") == 480
+    await house.desk.remember(house).resolve("sip:alice@mesh")
+    assert await write(ALICE, "192.0.2.1") == 202
+    house.now += HOUR
+    assert await write("D" * 40, "192.0.4.1") == 202
+
+
 def test_who_is_meant_may_be_said_in_several_ways(tmp_path: Path) -> None:
     house = House(tmp_path)
     spaced = " ".join(["CCCC"] * 10)
