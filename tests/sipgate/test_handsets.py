@@ -14,6 +14,7 @@ from tests.kit.sip_phone import SipPhone
 
 from .gateways import nodes, pair
 from .test_inside_calls import accept, take
+from .test_transfer import refer, three
 
 OFFER = b"v=0\r\na=handset-offer\r\n"
 ANSWER = b"v=0\r\na=handset-answer\r\n"
@@ -229,3 +230,31 @@ async def test_a_user_has_only_so_many_handsets_and_an_unknown_one_none() -> Non
             pass
         with pytest.raises(KeyError), attached("sip:mallory@mesh", Browser()):
             pass
+
+
+async def test_a_handset_that_is_sent_on_is_offered_the_new_call_and_keeps_the_old_one_if_there_is_none() -> (
+    None
+):
+    async with three() as it:
+        own, browser = Call(), Browser()
+        old = it.b.gateway.call_from("sip:bob@mesh", "alice@mesh", browser, own, OFFER)
+        rung = await it.alice.rung()
+        await rung.answer()
+        await own.answer
+        inside = it.inside(rung)
+        assert await refer(rung, "<sip:nobody@mesh>") == 202
+        await inside.report("terminated SIP/2.0 404")
+        assert not own.over.done()
+        assert await refer(rung, "<sip:carol@mesh>") == 202
+        carol = await it.carol.rung()
+        assert OFFER.strip() in carol.offer
+        await carol.answer()
+        await inside.report("terminated SIP/2.0 200")
+        assert len(own.offers) == 1
+        assert own.shown == ["sip:alice@mesh", "sip:carol@mesh"]
+        await old.wait_ended()
+        assert not own.over.done()
+        assert own.line.call in it.b.gateway.calls
+        own.line.hang_up()
+        await carol.ended()
+        await own.over
