@@ -22,14 +22,14 @@ _NO_SSRC = b"no SSRC"
 """Longer than any, so that four bytes of a packet, or what there is of them, never equal it."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Gate:
     """Whether media may pass, for all sections of a call at once."""
 
     is_open: bool = False
 
 
-@dataclass
+@dataclass(slots=True)
 class _Counter:
     packets: int = 0
     bytes: int = 0

@@ -92,6 +92,9 @@ class IceConnection(aioice.Connection):
     before there are keys is held for a second.
     """
 
+    # aioice's own attributes are more than Python keeps in the quick way: these are looked at for each packet.
+    __slots__ = ("_known", "_on_srtp", "heard", "heard_media", "path")
+
     def __init__(self, *, controlling: bool, addresses: Sequence[str], ufrag: str, password: str) -> None:
         super().__init__(ice_controlling=controlling, local_username=ufrag, local_password=password)
         self.heard = False
