@@ -8,6 +8,8 @@ import pytest
 
 from freecall.control.client import ControlClient, NodeRefused
 from tests.interop.conftest import Speech
+from tests.interop.test_presence import get_to_know, shows
+from tests.interop.test_presence import phone as watching
 from tests.kit.baresip import Baresip
 from tests.kit.nodes import DataDirectory, Node, resolves
 from tests.kit.site import connect, ended, phone_of, ring, secured
@@ -112,3 +114,16 @@ async def test_a_stranger_whose_node_works_for_it_rings_and_is_answered(voices: 
         await secured(alice, bob)
         await near.hang_up()
         await ended(alice, bob)
+
+
+@pytest.mark.long
+async def test_who_is_blocked_sees_nobody_there(voices: dict[str, Speech]) -> None:
+    async with (
+        strangers("") as (alice, bob),
+        watching(alice, voices, watches=bob.uri) as near,
+        watching(bob, voices) as far,
+    ):
+        await get_to_know(near, far, alice, bob)
+        await shows(near, "Online")
+        await asked(bob, "POST", "/v1/blocked", {"who": alice.uri})
+        await shows(near, "Offline")
