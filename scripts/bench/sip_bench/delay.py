@@ -51,6 +51,8 @@ class BlockingPhone(SipPhone):
             message = parse_message(self.socket.recv(65536))
             if isinstance(message, Response) and message.status in wanted:
                 return message
+            if isinstance(message, Response) and message.status >= 300:
+                raise RuntimeError(f"{message.status} {message.reason}: {message.headers.get('Reason')}")
 
     def requested(self, method: str) -> Request:
         """Wait for a request with the method."""
@@ -135,6 +137,7 @@ async def _get_acquainted(alice: Node, bob: Node) -> None:
         await rung.answer()
         await call.response(200)
         await alice.event("call_secured")
+        await bob.event("call_secured")
         await call.hang_up()
         await caller.register(expires=0)
         await callee.register(expires=0)

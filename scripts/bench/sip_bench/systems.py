@@ -169,7 +169,8 @@ def sipp_command(scenario: str, folder: Path, port: int, *options: str, hold_ms:
     script.write_text(text.replace('"HOLD"', f'"{hold_ms}"'))
     statistics = folder / f"{scenario}.csv"
     statistics.unlink(missing_ok=True)
-    argv = ["sipp", "-sf", str(script), "-i", HOST, "-p", str(port), "-nostdin", "-trace_stat"]
+    # -aa answers OPTIONS: the node asks phones that stay in a call whether they are there
+    argv = ["sipp", "-aa", "-sf", str(script), "-i", HOST, "-p", str(port), "-nostdin", "-trace_stat"]
     argv += [
         "-stf",
         str(statistics),
