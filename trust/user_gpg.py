@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
@@ -105,17 +106,19 @@ class UserGpg:
             KeyringError: they declined, or could not be asked.
         """
         described = "".join(c if c.isalnum() else "+" if c == " " else f"%{ord(c):02X}" for c in request)
-        setup = f"SIGKEY {keygrip}\nSETKEYDESC {described}\nSETHASH --hash={hash_name} {digest.hex()}\n"
-        _, out, why = await self._run(
-            "gpg-connect-agent", [], f"{setup}PKSIGN\n/bye\n".encode(), SIGN_SECONDS
-        )
+        commands = [
+            f"SIGKEY {keygrip}",
+            f"SETKEYDESC {described}",
+            f"SETHASH --hash={hash_name} {digest.hex()}",
+        ]
+        _, out, why = await self._run("gpg-connect-agent", [*commands, "PKSIGN", "/bye"], SIGN_SECONDS)
         answer, refusal = _agent_answer(out)
         if not answer:
             raise KeyringError(f"Your OpenPGP key did not sign: {refusal or why}.")
         return answer
 
     async def _run(
-        self, program: str, arguments: list[str], given: bytes = b"", seconds: float = READ_SECONDS
+        self, program: str, arguments: list[str], seconds: float = READ_SECONDS
     ) -> tuple[int, bytes, str]:
         """Return exit status, output, and the last thing that the program complained of."""
         path = shutil.which(program)
@@ -126,15 +129,16 @@ class UserGpg:
                 path,
                 *self._where,
                 *arguments,
-                stdin=asyncio.subprocess.PIPE,
+                stdin=asyncio.subprocess.DEVNULL,  # a pipe may be gone before it is written to
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
+                env=_with_terminal(os.environ),
             )
         except OSError as error:
             raise KeyringError(f"{program} could not be run ({error}).") from error
         try:
             async with asyncio.timeout(seconds):
-                out, complaints = await child.communicate(given)
+                out, complaints = await child.communicate()
         except TimeoutError:
             raise KeyringError(f"{program} has not answered for {seconds:.0f} seconds.") from None
         finally:
@@ -143,6 +147,14 @@ class UserGpg:
                 await child.wait()
         last = (complaints.decode(errors="replace").strip().splitlines() or ["it gave no reason"])[-1]
         return child.returncode or 0, out, last
+
+
+def _with_terminal(environment: Mapping[str, str]) -> dict[str, str]:
+    """Tell the pinentry which terminal to ask on, where the user's shell does not."""
+    known = dict(environment)
+    if "GPG_TTY" not in known and os.isatty(0):
+        known["GPG_TTY"] = os.ttyname(0)
+    return known
 
 
 def parse_listing(out: bytes) -> list[ListedKey]:
