@@ -31,6 +31,8 @@ from .browser.server import serve_browser
 from .call_watch import CallWatch
 from .calling_end import tell_the_end
 from .config import MESH_PORT, SIP_PORT, Config
+from .contacts import ContactDesk
+from .control.contact_routes import contact_routes
 from .control.policy_routes import policy_routes
 from .control.server import serve
 from .control.trust_routes import trust_routes
@@ -175,7 +177,11 @@ async def open_node(config: Config, data: DataDirectory, log: EventLog) -> Async
             history,
         )
         policy.part_from = Parting(gateway, supervisor)
-        routes = (*trust_routes(desk), *policy_routes(policy))
+        routes = (
+            *trust_routes(desk),
+            *policy_routes(policy),
+            *contact_routes(_contacts(identity, data, pins, gatherer, policy, desk)),
+        )
         control = await stack.enter_async_context(serve(node, data.path, routes))
         page = await stack.enter_async_context(
             serve_browser(gateway, identity.uri, log, supervisor, wanted=config.phones.browser)
@@ -248,6 +254,25 @@ def _gateway(
         limits=Limits(ring_timeout=float(config.calls.ring_seconds)),
         supervise=guarded,
         wall_clock=wall_clock,
+    )
+
+
+def _contacts(
+    identity: Identity,
+    data: DataDirectory,
+    pins: Pins,
+    gatherer: EvidenceGatherer,
+    policy: PolicyDesk,
+    desk: TrustDesk,
+) -> ContactDesk:
+    return ContactDesk(
+        identity,
+        pins,
+        gatherer,
+        data.file("contacts.json"),
+        is_blocked=policy.is_blocked,
+        forget=desk.forget,
+        clock=wall_clock,
     )
 
 
