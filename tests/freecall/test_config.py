@@ -51,6 +51,8 @@ def test_no_history_is_a_setting(tmp_path: Path) -> None:
         ("[node]\nopenpgp = 'pgp'\n", r"\[node\] openpgp must be one of"),
         ("[calls]\nring_seconds = 0\n", r"\[calls\] ring_seconds must lie between"),
         ("[calls]\nhistory_days = -1\n", r"\[calls\] history_days must lie between 0 and 3600"),
+        ("[calls]\nstrangers = 'never'\n", "strangers must be one of 'ring', 'message', 'refuse', 'work'"),
+        ("[calls]\nstrangers_per_hour = -1\n", "strangers_per_hour must lie between 0 and"),
         ("[calls]\nring_seconds = true\n", r"\[calls\] ring_seconds must be a whole number"),
         ("[node\n", "not valid TOML"),
     ],
