@@ -258,3 +258,14 @@ async def test_a_handset_that_is_sent_on_is_offered_the_new_call_and_keeps_the_o
         own.line.hang_up()
         await carol.ended()
         await own.over
+
+
+async def test_a_user_with_a_handset_is_shown_as_one_who_can_be_called() -> None:
+    async with nodes("alice") as (a,):
+        presence = a.gateway.subscriptions._presences.of(a.accounts.users[0])
+        told: list[bool] = []
+        leave = presence.join(lambda: told.append(presence.presence().is_open))
+        with a.gateway.attached("sip:alice@mesh", Browser()):
+            assert told == [True]
+        assert told == [True, False]
+        leave()

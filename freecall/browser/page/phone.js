@@ -1,6 +1,7 @@
 // A phone in the browser: one WebSocket to the node for words, WebRTC to the node for sound.
 "use strict";
 
+const MAX_LOG = 500;
 const GATHER_MS = 500; // there is no server to ask: what this computer has is known at once
 
 class Phone extends EventTarget {
@@ -25,6 +26,7 @@ class Phone extends EventTarget {
 
   tell(news) {
     this.log.push(news);
+    if (this.log.length > MAX_LOG) this.log.shift();
     this.dispatchEvent(new CustomEvent("news", { detail: news }));
   }
 
