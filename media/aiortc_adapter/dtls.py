@@ -4,6 +4,7 @@
 
 import asyncio
 import hmac
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -31,6 +32,7 @@ DTLS_1_2 = 0xFEFD
 CIPHERS = b"ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305"
 REPEAT_SECONDS = 0.08
 MAX_REPEATS = 6
+MAX_SEEN = 16
 
 
 @dataclass(frozen=True)
@@ -79,10 +81,13 @@ class _Link:
         self._flight: list[bytes] = []
         self._answered = True
         self._recording = True
+        self._seen: deque[bytes] = deque(maxlen=MAX_SEEN)
 
     async def _recv(self) -> bytes:
         data = await self._ice.recv()
-        self._answered = True
+        if data not in self._seen:  # what comes again shows that the peer waits, too: our flight was lost
+            self._seen.append(data)
+            self._answered = True
         return data
 
     async def _send(self, data: bytes) -> None:

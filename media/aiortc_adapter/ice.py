@@ -31,6 +31,7 @@ MAX_QUEUED_DTLS = 64
 EARLY_PACKETS = 128
 EARLY_SECONDS = 1.0
 CONSENT_SECONDS = 2.0
+EARLY_REPEATS = (0.08, 0.2, 0.35, 0.8)
 RECEIVE_BUFFER_BYTES = 1 << 20
 
 # What a hostile STUN message can raise out of aioice's parser and of its handling of a request.
@@ -78,8 +79,19 @@ class DemuxProtocol(aioice.ice.StunProtocol):
         integrity_key: bytes | None = None,
         retransmissions: int | None = None,
     ) -> tuple[aioice.stun.Message, Address]:
-        """Ask, and note that the peer has answered: aioice lets only responses with integrity through."""
-        answer = await super().request(request, addr, integrity_key, retransmissions)
+        """Ask, and note that the peer has answered: aioice lets only responses with integrity through.
+
+        A check (whose number of repeats is left to aioice) is repeated early a few times: aioice waits half a second,
+        and on a wire that loses a tenth every fifth check goes unanswered. It is the same request, answered the same.
+        """
+        later = asyncio.get_running_loop().call_later
+        delays = EARLY_REPEATS if retransmissions is None else ()
+        repeats = [later(delay, self.send_stun, request, addr) for delay in delays]
+        try:
+            answer = await super().request(request, addr, integrity_key, retransmissions)
+        finally:
+            for repeat in repeats:
+                repeat.cancel()
         self.receiver.heard = True
         return answer
 

@@ -39,6 +39,7 @@ def parameters(function: Any) -> list[str]:
     [
         (aioice.ice.StunProtocol, "datagram_received", ["data", "addr"]),
         (aioice.ice.StunProtocol, "request", ["request", "addr", "integrity_key", "retransmissions"]),
+        (aioice.ice.StunProtocol, "send_stun", ["message", "addr"]),
         (aioice.Connection, "check_incoming", ["message", "addr", "protocol"]),
         (aioice.Connection, "check_complete", ["pair"]),
         (aioice.Connection, "data_received", ["data", "component"]),

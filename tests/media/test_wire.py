@@ -109,6 +109,53 @@ async def test_a_lost_last_flight_is_repeated_before_openssl_would() -> None:
     tap.close()
 
 
+async def test_a_lost_flight_is_repeated_though_the_peer_repeats_its_own_meanwhile() -> None:
+    tap = await Tap().open()
+    to_callee: list[bytes] = []
+    lost: list[bytes] = []
+
+    def drops(to: str, data: bytes) -> bool:
+        """Lose the client's second flight until the server has sent its own three times."""
+        if not 19 < data[0] < 64:
+            return False
+        if to == "callee":
+            to_callee.append(data)
+            return False
+        if to_callee and to_callee.count(to_callee[0]) < 3:
+            lost.append(data)
+            return True
+        return False
+
+    tap.drops = drops
+    async with call() as pair:
+        begun = asyncio.get_running_loop().time()
+        await connect(pair, tap)
+        await pair.secured()
+        assert lost
+        assert asyncio.get_running_loop().time() - begun < 0.9
+    tap.close()
+
+
+async def test_a_lost_check_is_repeated_before_half_a_second() -> None:
+    tap = await Tap().open()
+    lost: list[bytes] = []
+
+    def drops(_to: str, data: bytes) -> bool:
+        if data[0] < 4 and len(lost) < 3:
+            lost.append(data)
+            return True
+        return False
+
+    tap.drops = drops
+    async with call() as pair:
+        begun = asyncio.get_running_loop().time()
+        await connect(pair, tap)
+        await pair.secured()
+        assert len(lost) == 3
+        assert asyncio.get_running_loop().time() - begun < 0.45
+    tap.close()
+
+
 @pytest.mark.parametrize("seed", range(3))
 async def test_a_call_is_secured_through_a_wire_that_loses_a_third(seed: int) -> None:
     chance = random.Random(seed)
