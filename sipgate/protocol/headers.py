@@ -135,7 +135,7 @@ class Headers:
     def count(self, name: str) -> int:
         """Return how many lines carry the header."""
         wanted = fold_name(name)
-        return sum(entry[0] == wanted for entry in self._entries)
+        return [entry[0] for entry in self._entries].count(wanted)
 
     def add(self, name: str, value: str) -> None:
         """Append a header."""
@@ -239,6 +239,7 @@ def parse_headers(lines: list[str], most: int = MAX_HEADERS) -> Headers:
 
 def _entry(name: str, value: str) -> Entry:
     """Check an own header: a line break in it would let somebody write headers of their own."""
-    if not is_token(name) or "\r" in value or "\n" in value:
+    folded = FOLDED.get(name)
+    if (folded is None and not is_token(name)) or "\r" in value or "\n" in value:
         raise ValueError(f"not a header: {name!r}: {value!r}")
-    return fold_name(name), name, value, None
+    return folded or fold_name(name), name, value, None
