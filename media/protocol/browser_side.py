@@ -44,5 +44,8 @@ def for_plain(
 
 
 def _with_profiles(description: SessionDescription, profiles: Sequence[str]) -> SessionDescription:
+    """Return it with other profiles; a section that is off keeps its own."""
     media = zip(description.media, profiles, strict=True)
-    return description.with_media(tuple(replace(section, profile=profile) for section, profile in media))
+    return description.with_media(
+        tuple(replace(section, profile=profile) if section.port else section for section, profile in media)
+    )
