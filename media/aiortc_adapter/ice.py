@@ -43,11 +43,12 @@ class DemuxProtocol(aioice.ice.StunProtocol):
 
     receiver: "IceConnection"
 
-    def datagram_received(self, data: bytes | str, addr: tuple[Any, ...]) -> None:
+    def datagram_received(self, data: Any, addr: tuple[Any, ...]) -> None:
         """Pass a datagram on by its first byte (RFC 7983); what is malformed is counted and dropped."""
         ice = self.receiver
-        if addr == ice._known and isinstance(data, bytes) and data and ice._on_srtp and is_srtp(data[0]):
-            ice._on_srtp(data)  # nearly all that comes, with no call more than it takes
+        sink = ice._on_srtp
+        if sink and data and addr == ice._known and 127 < data[0] < 192:
+            sink(data)  # nearly all that comes, with no call more than it takes
             return
         if not data or isinstance(data, str):
             ice.drop("empty")
