@@ -161,3 +161,39 @@ async def test_early_media_is_held_for_a_second_and_then_passed_in_order() -> No
 
 def test_each_certificate_is_fresh() -> None:
     assert CallCertificate.generate().fingerprint != CallCertificate.generate().fingerprint
+
+
+@pytest.mark.parametrize(("heard", "rounds"), [(False, 5), (True, 10)])
+async def test_while_the_peer_is_heard_every_second_check_is_left_out(
+    heard: bool, rounds: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[tuple[float, ...]] = []
+
+    def no_wait(*bounds: float) -> float:
+        waits.append(bounds)
+        return 0.0
+
+    monkeypatch.setattr("media.aiortc_adapter.ice.random.uniform", no_wait)
+    ice: Any = IceConnection(controlling=True, addresses=(LOOPBACK,), ufrag="abcd", password="p" * 22)
+    ice.remote_username, ice.remote_password = "efgh", "q" * 22
+    asked: list[bool] = []
+
+    class Asked:
+        """Stands for the nominated pair and its socket."""
+
+        remote_addr = (LOOPBACK, 5)
+        component = 1
+
+        async def request(self, *_: Any) -> None:
+            asked.append(True)
+            ice.heard = heard
+            if len(asked) == 5:
+                ice._nominated.clear()
+
+    pair: Any = Asked()
+    pair.protocol = pair
+    ice.heard = heard
+    ice._nominated[1] = pair
+    monkeypatch.setattr(ice, "build_request", lambda *_, **__: None)
+    await ice.query_consent()
+    assert len(waits) == rounds
