@@ -20,6 +20,7 @@ SETTLING = 6.0  # seconds until the calls stand
 REGISTER_RATE, CALL_RATE, CALM_RATE = 300, 150, 50
 STANDING_CALLS, STANDING_SECONDS = 200, 600
 MB_PER_HOUR = 6.0  # what counts as flat
+OTHERS = "with more than half of the core calls may be refused: measure again when it is quiet"
 A_CORE = 0.9  # of one: with less, others were at work on it
 PER_CPU = (
     "in a second of processor time; where others were at work on the core, what both costs come to counts"
@@ -84,10 +85,11 @@ def registrations(*, quick: bool) -> list[Figure]:
 
 @dataclass(frozen=True)
 class Stage:
-    """Calls at one rate: how many were answered and refused in what processor time, and what sipp counted."""
+    """Calls at one rate: how many were answered in what processor time, others' share of the core, sipp's counts."""
 
     answered: int
     cpu: float
+    others: float
     outcome: Outcome
 
     @property
@@ -109,10 +111,12 @@ class Stage:
 def stage(system: System, folder: Path, callee_port: int, rate: int, seconds: float) -> Stage:
     """Place calls at one rate; the callees are registered."""
     with systems.callees(folder, callee_port):
-        before = system.cpu_seconds()
+        before, busy, began = system.cpu_seconds(), systems.busy_seconds(systems.SERVED[0]), time.monotonic()
         result = call(system, folder, callee_port, rate, seconds)
         cpu = system.cpu_seconds() - before
-    return Stage(systems.outcome("callee", folder).good, cpu, result)
+        others = systems.busy_seconds(systems.SERVED[0]) - busy - cpu
+        share = max(others, 0.0) / (time.monotonic() - began)
+    return Stage(systems.outcome("callee", folder).good, cpu, share, result)
 
 
 def calls(*, quick: bool) -> list[Figure]:
@@ -120,16 +124,18 @@ def calls(*, quick: bool) -> list[Figure]:
     seconds = 5 if quick else 60
     cost: dict[str, float | None] = {}
     failed: dict[str, float | None] = {}
+    others: dict[str, float | None] = {}
     for name in names():
         with tempfile.TemporaryDirectory() as temporary, each_system(name, Path(temporary)) as system:
             folder, port = Path(temporary), systems.free_port()
             register(system, folder, port, "v", REGISTER_RATE, USERS)
             result = stage(system, folder, port, CALL_RATE, seconds)
-            cost[name] = result.cpu * 1e3 / (CALL_RATE * seconds)
+            cost[name], others[name] = result.cpu * 1e3 / (CALL_RATE * seconds), 100 * result.others
             failed[name] = CALL_RATE * seconds - min(result.answered, result.outcome.good)
     return [
         Figure(CALLS, f"failed at {CALL_RATE}/s for {seconds} s", "calls", failed, 0),
         Figure(CALLS, "processor time of one", "ms", cost, 1000 / CALL_RATE),
+        Figure(CALLS, "other programs on the core meanwhile", "%", others, note=OTHERS),
     ]
 
 

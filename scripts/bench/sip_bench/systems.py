@@ -47,6 +47,15 @@ class System:
         return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
+def busy_seconds(core: int) -> float:
+    """Return how long a core has worked so far, for whomever."""
+    line = next(
+        line for line in Path("/proc/stat").read_text().splitlines() if line.startswith(f"cpu{core} ")
+    )
+    user, nice, system, _idle, _wait, *interrupts = (int(field) for field in line.split()[1:9])
+    return (user + nice + system + sum(interrupts)) / TICKS
+
+
 def pinned(cores: list[int], argv: list[str]) -> list[str]:
     """Return the command that runs on these cores only; for root, before everybody else who wants them."""
     first = ["nice", "-n", "-15"] if os.geteuid() == 0 else []
