@@ -13,6 +13,7 @@ from .udp import UdpFlow, UdpSocket
 from .vias import Vias
 
 _BEHIND = 0.25  # of a receive buffer: some 50 ms of work, and room for what goes on in calls that have begun
+_BEHIND_CHALLENGED = 0.5
 _TCP_PATIENCE = 1.0  # seconds for an attempt to reach a phone by TCP instead of UDP
 
 
@@ -63,9 +64,14 @@ class Flows:
             raise TransportError("no UDP socket")
         return flow
 
-    def is_behind(self) -> bool:
-        """Tell whether messages come faster than they are read: a UDP socket holds more of them than is good."""
-        return any(sock.backlog > _BEHIND for sock in self._udp)
+    def is_behind(self, request: Request) -> bool:
+        """Tell whether messages come so much faster than they are read that this new request is too much.
+
+        A request that answers a challenge is let in longer: it has cost something already.
+        """
+        answers = "Proxy-Authorization" in request.headers or "Authorization" in request.headers
+        most = _BEHIND_CHALLENGED if answers else _BEHIND
+        return any(sock.backlog > most for sock in self._udp)
 
     async def aclose(self) -> None:
         """Close everything. The tasks that accept and connect must have ended."""

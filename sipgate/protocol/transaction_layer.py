@@ -138,7 +138,7 @@ class TransactionLayer(Generic[Path]):
         reliable: bool,
         source: str,
         now: float,
-        is_busy: Callable[[], bool] = lambda: False,
+        is_busy: Callable[[Request], bool] = lambda _: False,
     ) -> list[Event[Path]]:
         """Take a request, refuse a new one when `is_busy`; raise SipError for what no transaction can begin with."""
         self._now = now
@@ -339,10 +339,10 @@ class TransactionLayer(Generic[Path]):
             validate_request(ack)
             self._input(transaction, "ACK", ack)
 
-    def _admit(self, request: Request, path: Path, source: str, is_busy: Callable[[], bool]) -> bool:
+    def _admit(self, request: Request, path: Path, source: str, is_busy: Callable[[Request], bool]) -> bool:
         """Tell whether a request may begin a transaction; refuse it without keeping anything if not."""
         is_new = request.to.tag is None and request.method != "CANCEL"
-        if is_new and is_busy():
+        if is_new and is_busy(request):
             self.counters.overloaded += 1
             self._refuse(request, path, 503)
             return False

@@ -422,7 +422,7 @@ def test_who_is_busy_refuses_what_is_new_and_keeps_on_with_what_has_begun() -> N
 
     def answers(message: Request) -> list[int]:
         events = layer.receive_request(
-            message, "wire", reliable=False, source="192.0.2.1", now=0.0, is_busy=lambda: True
+            message, "wire", reliable=False, source="192.0.2.1", now=0.0, is_busy=lambda _: True
         )
         assert len(of(Received, events)) == (message.to.tag is not None)
         return [answer.status for answer in sent(events) if isinstance(answer, Response)]
