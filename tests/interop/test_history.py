@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from freecall.control.client import ControlClient
 from freecall.history import DAY
 from tests.kit.journal import Event
@@ -185,6 +187,7 @@ async def test_a_call_that_is_hung_up_while_it_rings_is_missed_at_the_other_side
             assert "not connected" in await calls(alice, "history")
 
 
+@pytest.mark.long
 async def test_a_call_that_has_become_too_old_leaves_no_trace() -> None:
     with DataDirectory("a") as near:
         async with Node("wilhelmina", near) as node:

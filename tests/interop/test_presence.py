@@ -64,6 +64,7 @@ async def test_a_baresip_sees_another_come_and_go_once_they_have_talked(voices: 
             await shows(near, "Online")
 
 
+@pytest.mark.long
 async def test_who_vanishes_is_soon_shown_as_gone(voices: dict[str, Speech]) -> None:
     async with (
         two_nodes() as (alice, bob),

@@ -24,7 +24,7 @@ from . import grammar
 SKIPPED = frozenset("\x0b\x1f\x85\xa0\u2028\udcff\udc80")
 
 
-SETTINGS = settings(derandomize=True, suppress_health_check=[HealthCheck.filter_too_much], max_examples=300)
+SETTINGS = settings(derandomize=True, suppress_health_check=[HealthCheck.filter_too_much], max_examples=150)
 
 
 def either(values: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
