@@ -180,6 +180,12 @@ class CallMedia:
             for index in transports:
                 self._sections[index].mesh.start(answered=self._answered)
 
+    async def move(self, addresses: Sequence[str]) -> None:
+        """Go on from these local addresses: same keys, same confirmation, no gap while the old path holds."""
+        self._mesh_addresses = tuple(addresses)
+        for section in list(self._sections.values()):
+            await section.mesh.ice.move(addresses)
+
     async def failed(self) -> tuple[int, str]:
         """Wait until the media has failed for good; return (status, reason)."""
         return await asyncio.shield(self._failure)

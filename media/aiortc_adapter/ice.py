@@ -114,6 +114,7 @@ class IceConnection(aioice.Connection):
         self.heard_media = False
         self.dropped: dict[str, int] = {}
         self._addresses = tuple(addresses)[:MAX_LOCAL_ADDRESSES]
+        self._bound = len(self._addresses)
         self._on_srtp: Callable[[bytes], None] | None = None
         self._early: deque[tuple[float, bytes]] = deque(maxlen=EARLY_PACKETS)
         self._known: Address | None = None
@@ -126,26 +127,83 @@ class IceConnection(aioice.Connection):
     async def gather_candidates(self) -> None:
         """Bind a port on each address that we were given; raise `MediaError` when none can be had."""
         self._local_candidates_start = True
-        loop = asyncio.get_running_loop()
         for number, address in enumerate(self._addresses, start=1):
-            try:
-                transport, protocol = await loop.create_datagram_endpoint(
-                    lambda: DemuxProtocol(self), local_addr=(address, 0)
-                )
-            except OSError:
-                self.drop("no_such_address")
-                continue
-            sock = transport.get_extra_info("socket")
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
-            host, port = transport.get_extra_info("sockname")[:2]
-            preference = 65_535 - number
-            priority = aioice.candidate.candidate_priority(1, "host", preference)
-            protocol.local_candidate = aioice.Candidate(str(number), 1, "udp", priority, host, port, "host")
-            self._protocols.append(protocol)
-            self._local_candidates.append(protocol.local_candidate)
+            await self._bind(address, number)
         if not self._protocols:
             raise MediaError(503, "This node has no network address for the call")
         self._local_candidates_end = True
+
+    async def _bind(self, address: str, number: int) -> DemuxProtocol | None:
+        """Open a socket on one of our addresses; None where that is not to be had."""
+        loop = asyncio.get_running_loop()
+        try:
+            transport, protocol = await loop.create_datagram_endpoint(
+                lambda: DemuxProtocol(self), local_addr=(address, 0)
+            )
+        except OSError:
+            self.drop("no_such_address")
+            return None
+        sock = transport.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+        host, port = transport.get_extra_info("sockname")[:2]
+        preference = 65_535 - number
+        priority = aioice.candidate.candidate_priority(1, "host", preference)
+        protocol.local_candidate = aioice.Candidate(str(number), 1, "udp", priority, host, port, "host")
+        self._protocols.append(protocol)
+        self._local_candidates.append(protocol.local_candidate)
+        return protocol
+
+    async def move(self, addresses: Sequence[str]) -> None:
+        """Go on from the addresses that this machine has now, with the same credentials, once connected.
+
+        Checks from the new sockets go to all that is known of the peer; the old path serves until one is answered.
+        The peer learns the new address from the check (RFC 8445 section 7.3.1.3) and checks it before it sends there.
+        """
+        if self._closing or not self._nominated:
+            return
+        await self._leave(set(addresses))
+        standing = {candidate.host for candidate in self._local_candidates}
+        for address in addresses:
+            if address in standing or len(self._protocols) >= MAX_LOCAL_ADDRESSES:
+                continue
+            self._bound += 1
+            protocol = await self._bind(address, self._bound)
+            if protocol is not None and not self._closing:
+                self._check_from(protocol)
+
+    async def _leave(self, addresses: set[str]) -> None:
+        """Close sockets on addresses that are gone, all but the one in use: a new path has to come first."""
+        used = {pair.protocol for pair in self._nominated.values()}
+        for protocol in list(self._protocols):
+            if protocol in used or protocol.local_candidate.host in addresses:
+                continue
+            self._protocols.remove(protocol)
+            self._local_candidates.remove(protocol.local_candidate)
+            for pair in [pair for pair in self._check_list if pair.protocol is protocol]:
+                self._check_list.remove(pair)
+                if pair.task is not None:
+                    pair.task.cancel()
+            await protocol.close()
+
+    def _check_from(self, protocol: DemuxProtocol) -> None:
+        for candidate in list(self._remote_candidates):
+            if protocol.local_candidate.can_pair_with(candidate):
+                pair = aioice.ice.CandidatePair(protocol, candidate)
+                pair.state = aioice.ice.CandidatePair.State.WAITING
+                self._check_list.append(pair)
+                self.check_start_task(pair)
+
+    def _forget_former(self, used: Address) -> None:
+        """Forget where a peer that moves often has been, so that it may go on moving."""
+        if len(self._remote_candidates) <= MAX_REMOTE_CANDIDATES // 2:
+            return
+        gone = [c for c in self._remote_candidates if c.type == "prflx" and (c._network_host, c.port) != used]
+        for candidate in gone:
+            self._remote_candidates.remove(candidate)
+        for pair in [pair for pair in self._check_list if pair.remote_candidate in gone]:
+            self._check_list.remove(pair)
+            if pair.task is not None:
+                pair.task.cancel()
 
     def candidates(self) -> tuple[Candidate, ...]:
         """Return where we can be reached."""
@@ -217,6 +275,7 @@ class IceConnection(aioice.Connection):
         nominated = self._nominated.get(1)
         if nominated is not None:
             self.path = nominated.protocol.transport.sendto, nominated.remote_addr
+            self._forget_former(nominated.remote_addr)
 
     def send_srtp(self, packet: bytes) -> None:
         """Send an encrypted packet on the nominated pair; before there is one, drop it."""
