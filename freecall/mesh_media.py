@@ -10,7 +10,7 @@ import asyncio
 import importlib
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ from trust.keyring import BadKey, BadSignature, Keyring
 from trust.pins import PinConflict, Pins, PinsFull
 
 from .adapters import SELF, PeerKeys, Self, is_loopback
+from .address_watch import address_changes, open_bell
 from .events import EventLog
 from .retained import CallSecrets, RetainedSecrets
 from .supervise import Supervisor
@@ -84,6 +85,8 @@ class MeshMedia:
         self._clock = clock
         self._supervisor = supervisor
         self._retained = retained
+        self._carried: dict[CallMedia, str] = {}
+        self._watch: asyncio.Task[None] | None = None
 
     async def open(self, context: MediaContext) -> gateway_ports.CallMedia:
         """Return the media of a new call.
@@ -124,8 +127,31 @@ class MeshMedia:
             peer_name=peer.display_name,
             retained=self._secrets(context),
         )
-        self._supervisor.start(media.run(), name="media of a call")
+        self._supervisor.start(self._carry(media, context.peer_host), name="media of a call")
         return GatewayCallMedia(media)
+
+    async def _carry(self, media: CallMedia, peer_host: str) -> None:
+        """Run the media of a call; while there are calls, this machine's addresses are watched for them."""
+        self._carried[media] = peer_host
+        if self._watch is None:
+            self._watch = self._supervisor.start(
+                self._follow_addresses(), name="the watch over our addresses"
+            )
+        try:
+            await media.run()
+        finally:
+            del self._carried[media]
+            if not self._carried and self._watch is not None:
+                self._watch.cancel()
+                self._watch = None
+
+    async def _follow_addresses(self) -> None:
+        async with aclosing(address_changes(open_bell())) as changes:
+            async for _ in changes:
+                for media, peer_host in list(self._carried.items()):
+                    addresses = mesh_addresses(peer_host)
+                    if is_loopback(peer_host) or not is_loopback(addresses[0]):
+                        await media.move(addresses)
 
     def _secrets(self, context: MediaContext) -> CallSecrets | None:
         """Return what is kept of calls with this peer; calls to oneself have nothing to show."""

@@ -170,6 +170,10 @@ class IceConnection(aioice.Connection):
             protocol = await self._bind(address, self._bound)
             if protocol is not None and not self._closing:
                 self._check_from(protocol)
+        if all(pair.local_candidate.host not in addresses for pair in self._nominated.values()):
+            for standing_one in self._protocols:
+                if standing_one.local_candidate.host in standing & set(addresses):
+                    self._check_from(standing_one)
 
     async def _leave(self, addresses: set[str]) -> None:
         """Close sockets on addresses that are gone, all but the one in use: a new path has to come first."""
@@ -179,13 +183,17 @@ class IceConnection(aioice.Connection):
                 continue
             self._protocols.remove(protocol)
             self._local_candidates.remove(protocol.local_candidate)
-            for pair in [pair for pair in self._check_list if pair.protocol is protocol]:
-                self._check_list.remove(pair)
-                if pair.task is not None:
-                    pair.task.cancel()
+            self._forget([pair for pair in self._check_list if pair.protocol is protocol])
             await protocol.close()
 
-    def _check_from(self, protocol: DemuxProtocol) -> None:
+    def _forget(self, pairs: Sequence[aioice.ice.CandidatePair]) -> None:
+        for pair in pairs:
+            self._check_list.remove(pair)
+            if pair.task is not None:
+                pair.task.cancel()
+
+    def _check_from(self, protocol: aioice.ice.StunProtocol) -> None:
+        self._forget([pair for pair in self._check_list if pair.protocol is protocol])
         for candidate in list(self._remote_candidates):
             if protocol.local_candidate.can_pair_with(candidate):
                 pair = aioice.ice.CandidatePair(protocol, candidate)
@@ -200,10 +208,7 @@ class IceConnection(aioice.Connection):
         gone = [c for c in self._remote_candidates if c.type == "prflx" and (c._network_host, c.port) != used]
         for candidate in gone:
             self._remote_candidates.remove(candidate)
-        for pair in [pair for pair in self._check_list if pair.remote_candidate in gone]:
-            self._check_list.remove(pair)
-            if pair.task is not None:
-                pair.task.cancel()
+        self._forget([pair for pair in self._check_list if pair.remote_candidate in gone])
 
     def candidates(self) -> tuple[Candidate, ...]:
         """Return where we can be reached."""

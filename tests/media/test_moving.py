@@ -58,3 +58,11 @@ async def test_an_address_that_is_not_there_leaves_the_call_where_it_is() -> Non
         await pair.caller.media.move(["203.0.113.1"])
         await _speak(pair)
         assert _host(pair.caller) == "127.0.0.1"
+
+
+async def test_when_the_address_in_use_goes_the_call_goes_on_by_another_that_stood_already() -> None:
+    async with answered_call(caller={"mesh_addresses": ("127.0.0.1", "127.0.0.3")}) as pair:
+        used = _host(pair.caller)
+        other = "127.0.0.3" if used == "127.0.0.1" else "127.0.0.1"
+        await _moved(pair.caller, pair.callee, other)
+        await _speak(pair)
