@@ -1,0 +1,73 @@
+"""Real phones talk on while a node's address changes."""
+
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from tests.interop.conftest import MESH_PORT
+from tests.kit.capture import Capture
+from tests.kit.netns import Lan, ip
+from tests.kit.nodes import DataDirectory, Node, resolves
+from tests.kit.site import Site, connect, secured
+
+pytestmark = [pytest.mark.interop, pytest.mark.namespaces]
+
+GAP_SECONDS = 1.0
+MOVES = 6
+
+
+def _media(wire: Capture, host: str) -> list[float]:
+    """When the SRTP packets of a host came by."""
+    return [
+        packet.at
+        for packet in wire.packets
+        if packet.protocol == "udp"
+        and packet.source[0] == host
+        and packet.payload
+        and 127 < packet.payload[0] < 192
+    ]
+
+
+def _speaks(wire: Capture, host: str) -> bool:
+    return len(_media(wire, host)) >= 25
+
+
+async def test_six_times_the_address_changes_and_nobody_is_cut_off(
+    voices: Mapping[str, Mapping[int, Path]],
+) -> None:
+    async with AsyncExitStack() as stack:
+        lan = stack.enter_context(Lan("a", "b"))
+        sites: list[Site] = []
+        for name, host in (("alice", "a"), ("bob", "b")):
+            node = Node(
+                name,
+                stack.enter_context(DataDirectory(name)),
+                namespace=lan.namespace(host),
+                listen=f"{lan.address(host)}:{MESH_PORT}",
+                bootstrap=[site.node.mesh_text for site in sites],
+            )
+            await stack.enter_async_context(node)
+            loopback = await stack.enter_async_context(Capture("lo", lan.namespace(host)))
+            sites.append(Site(node, loopback, voices[name]))
+        alice, bob = sites
+        await resolves(alice.node, bob.node)
+        await resolves(bob.node, alice.node)
+        wire = await stack.enter_async_context(Capture("eth0", lan.namespace("b")))
+        async with alice.phone() as caller, bob.phone() as callee:
+            await connect(caller, callee, bob.node.uri)
+            await secured(alice.node, bob.node)
+            home, network = lan.namespace("a"), lan.address("a").rpartition(".")[0]
+            address = lan.address("a")
+            for number in range(MOVES):
+                fresh = f"{network}.{100 + number}"
+                ip("-n", home, "address", "delete", f"{address}/24", "dev", "eth0")
+                ip("-n", home, "address", "add", f"{fresh}/24", "dev", "eth0")
+                address = fresh
+                await wire.until(partial(_speaks, wire, fresh), "media from there", timeout=5)
+            spoken = sorted(at for number in range(MOVES) for at in _media(wire, f"{network}.{100 + number}"))
+            gaps = [later - earlier for earlier, later in pairwise(spoken)]
+            assert max(gaps) < GAP_SECONDS
