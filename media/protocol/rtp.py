@@ -49,7 +49,7 @@ def rtcp_with_sender(packet: bytes, old: bytes, new: bytes) -> bytes:
     The first SSRC of each part is the sender's in SR, RR, SDES, BYE, APP and feedback packets alike.
     """
     out = bytearray(packet)
-    for start, _ in _parts(packet):
+    for start, _ in parts(packet):
         if out[start + 4 : start + 8] == old:
             out[start + 4 : start + 8] = new
     return bytes(out)
@@ -58,14 +58,14 @@ def rtcp_with_sender(packet: bytes, old: bytes, new: bytes) -> bytes:
 def rtcp_with_subject(packet: bytes, old: bytes, new: bytes) -> bytes:
     """Return a compound RTCP packet whose reports and feedback about `old` are about `new`."""
     out = bytearray(packet)
-    for start, end in _parts(packet):
-        for at in _subjects(packet, start, end):
+    for start, end in parts(packet):
+        for at in subjects(packet, start, end):
             if out[at : at + 4] == old:
                 out[at : at + 4] = new
     return bytes(out)
 
 
-def _parts(packet: bytes) -> list[tuple[int, int]]:
+def parts(packet: bytes) -> list[tuple[int, int]]:
     """Return (start, end) of each part of a compound packet that is whole and holds an SSRC."""
     parts, start = [], 0
     while start + RTCP_HEADER_BYTES <= len(packet):
@@ -77,7 +77,7 @@ def _parts(packet: bytes) -> list[tuple[int, int]]:
     return parts
 
 
-def _subjects(packet: bytes, start: int, end: int) -> range:
+def subjects(packet: bytes, start: int, end: int) -> range:
     """Return where the SSRCs stand that one part reports about (RFC 3550 6.4, RFC 4585 6.1)."""
     kind, count = packet[start + 1], packet[start] & 31
     if kind in _FEEDBACK:
