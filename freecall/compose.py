@@ -28,6 +28,7 @@ from .announce import Announcer
 from .bootstrap import OWN, KnownKey
 from .bootstrap_taking import known_people
 from .browser.server import serve_browser
+from .call_settings import CallSettings
 from .call_watch import CallWatch
 from .calling_end import tell_the_end
 from .config import MESH_PORT, SIP_PORT, Config
@@ -35,6 +36,7 @@ from .contacts import ContactDesk
 from .control.contact_routes import contact_routes
 from .control.policy_routes import policy_routes
 from .control.server import serve
+from .control.settings_routes import settings_routes
 from .control.trust_routes import trust_routes
 from .events import EventLog
 from .evidence import EvidenceGatherer
@@ -128,8 +130,9 @@ async def open_node(config: Config, data: DataDirectory, log: EventLog) -> Async
     async with AsyncExitStack() as stack:
         stack.push_async_callback(identity.keyring.aclose)
         known = [KnownKey(OWN, identity.public_key), *known_people(pins)]
-        chosen = (config.node.bootstrap_list, config.node.networks)
-        meshes = await choose_meshes(data, *chosen, known, now=wall_clock())
+        meshes = await choose_meshes(
+            data, config.node.bootstrap_list, config.node.networks, known, now=wall_clock()
+        )
         group = await stack.enter_async_context(asyncio.TaskGroup())
         supervisor = Supervisor(group)
         overlay = open_directory(
@@ -150,13 +153,16 @@ async def open_node(config: Config, data: DataDirectory, log: EventLog) -> Async
         desk = TrustDesk(identity, pins, introductions, gatherer, retained, wall_clock)
         log.print_with(desk.observe)
         policy = _policy(config, identity, data, pins, standings, log)
+        settings = CallSettings(data.file("settings.json"), log.emit)
         letters = _letters(config, identity, data, pins, gatherer, log)
         history = History(data.file("history"), keep_days=config.calls.history_days, clock=wall_clock)
         stack.push_async_callback(history.aclose)
         watch = CallWatch(history, asyncio.get_running_loop().time)
         log.print_with(watch.observe)
         gateway = await stack.enter_async_context(
-            _gateway(config, identity, ports, pins, gatherer, log, supervisor, letters, policy, retained)
+            _gateway(
+                config, identity, ports, pins, gatherer, log, supervisor, letters, policy, retained, settings
+            )
         )
         letters.connect(gateway.post)
         letters.leave_unread(policy.is_blocked)
@@ -180,6 +186,7 @@ async def open_node(config: Config, data: DataDirectory, log: EventLog) -> Async
         routes = (
             *trust_routes(desk),
             *policy_routes(policy),
+            *settings_routes(settings),
             *contact_routes(_contacts(identity, data, pins, gatherer, policy, desk)),
         )
         control = await stack.enter_async_context(serve(node, data.path, routes))
@@ -224,6 +231,7 @@ def _gateway(
     letters: Letters,
     policy: PolicyDesk,
     retained: RetainedSecrets,
+    settings: CallSettings,
 ) -> Gateway:
     """Return the gateway with its ports answered."""
     user = _user(config, identity)
@@ -245,6 +253,7 @@ def _gateway(
         audience=MeshAudience(policy.hide(admission)),
         doorkeeper=None if config.calls.answer_with else policy.door,
         work=Worker(keyring.fingerprint),
+        rules=settings,
         shows_calls=config.calls.show_busy,
         media=media,
         services=services(wall_clock, identity.uris if config.calls.answer_with == "echo" else ()),

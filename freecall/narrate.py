@@ -130,6 +130,10 @@ class Narrator:
     def _person_blocked(self, f: dict[str, Any]) -> str:
         return f"Blocked: {f['peer'].removeprefix('sip:') or spaced(f['fingerprint'])}"
 
+    def _settings_changed(self, f: dict[str, Any]) -> str:
+        disturb = "No call rings: do not disturb" if f["do_not_disturb"] else "Calls ring"
+        return disturb if f["call_waiting"] else f"{disturb}; a second one does not"
+
     def _person_unblocked(self, f: dict[str, Any]) -> str:
         return f"No longer blocked: {f['peer'].removeprefix('sip:') or spaced(f['fingerprint'])}"
 

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from .addresses import free_port, is_our_address
 from .authentication import Authenticator, Challenged, challenge
+from .call_rules import CallRules, RingAlways
 from .calls.call import Call
 from .calls.from_node import FromNode
 from .calls.from_phone import FromPhone
@@ -89,6 +90,7 @@ class Gateway:
         audience: Audience | None = None,
         doorkeeper: Doorkeeper | None = None,
         work: Work | None = None,
+        rules: CallRules | None = None,
         shows_calls: bool = False,
         domain: str = "mesh",
         limits: Limits | None = None,
@@ -120,6 +122,7 @@ class Gateway:
             handsets=Handsets(limits.bindings_per_user),
             doorkeeper=doorkeeper or OpenDoor(),
             work=work or NoWork(),
+            rules=rules or RingAlways(),
         )
         self._stack = AsyncExitStack()
         self._tasks: set[asyncio.Task[None]] = set()

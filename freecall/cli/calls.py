@@ -21,6 +21,10 @@ Examples:
 
   fc-calls                       the calls in progress, each with its ID
   fc-calls hangup ID             ends one of them
+  fc-calls settings --do-not-disturb on
+                                 no call rings until it is off; all are listed as missed
+  fc-calls settings --call-waiting off
+                                 while you are in a call, a second one hears that you are busy
   fc-calls history --missed      the calls that nobody here answered
   fc-calls history --erase       forgets all calls that are over, on disk too
 
@@ -60,6 +64,11 @@ def _arguments() -> argparse.Namespace:
     ending.add_argument("call", metavar="ID", help="the call, as the list shows it")
     ending.set_defaults(run=_hang_up)
 
+    settings = verbs.add_parser("settings", help="whether calls ring: show it, or change it")
+    for name, says in (("do-not-disturb", "no call rings"), ("call-waiting", "a second call rings, too")):
+        settings.add_argument(f"--{name}", choices=("on", "off"), help=says)
+    settings.set_defaults(run=_settings)
+
     history = verbs.add_parser("history", help="the calls that are over, the latest first")
     chosen = history.add_mutually_exclusive_group()
     chosen.add_argument("--missed", action="store_true", help="only those that nobody here answered")
@@ -67,7 +76,7 @@ def _arguments() -> argparse.Namespace:
     history.add_argument("--last", metavar="N", type=int, help="at most so many (default: all)")
     history.set_defaults(run=_history)
 
-    for each in (listing, ending, history):
+    for each in (listing, ending, settings, history):
         each.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = command.parse_args()
     last = getattr(arguments, "last", None)
@@ -90,6 +99,19 @@ def _list(client: ControlClient, arguments: argparse.Namespace) -> None:
 def _hang_up(client: ControlClient, arguments: argparse.Namespace) -> None:
     answer = client.request("DELETE", f"/v1/calls/{quote(arguments.call, safe='')}")
     say(dumps(answer) if arguments.json else "Hung up.")
+
+
+def _settings(client: ControlClient, arguments: argparse.Namespace) -> None:
+    given = {name: getattr(arguments, name) for name in ("do_not_disturb", "call_waiting")}
+    changes = {name: value == "on" for name, value in given.items() if value is not None}
+    answer = (
+        client.request("PATCH", "/v1/settings", changes) if changes else client.request("GET", "/v1/settings")
+    )
+    if arguments.json:
+        say(dumps(answer))
+        return
+    for name, value in answer.items():
+        say(f"{name.replace('_', ' ')}: {'on' if value else 'off'}")
 
 
 def _history(client: ControlClient, arguments: argparse.Namespace) -> None:

@@ -51,7 +51,15 @@ class FromNode:
         leg = SipCallerLeg(transaction, line, self.node.dialogs, self.node.token())
         await transaction.respond(reply(request, 100))
         incoming = Incoming(
-            self.node, called, caller, line, request.call_id, content.sdp, max_forwards, standing
+            self.node,
+            called,
+            caller,
+            line,
+            request.call_id,
+            content.sdp,
+            max_forwards,
+            standing,
+            partial(self.switchboard.calls_beside, local),
         )
         return self.switchboard.connect("in", leg, caller.uri, incoming.find, local, key)
 

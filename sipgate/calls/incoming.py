@@ -58,6 +58,7 @@ class Incoming:
     offer: bytes
     max_forwards: int
     replaced: Replaced | None = None
+    calls_beside: Callable[[], int] = lambda: 0
 
     async def find(self, joint: Joint) -> Callee:
         """Return whom to invite and with which offer; raise `Refusal`."""
@@ -95,6 +96,7 @@ class Incoming:
     def _phones_of(self, user: LocalUser, peer: Peer) -> tuple[Binding, ...]:
         """Return the phones to ring; when there is none to ring, the call has been missed."""
         try:
+            self.node.rules.before_ringing(user, peer, self.calls_beside())
             return phones_of(self.node, user, beside=self.node.handsets.has(user.username))
         except Refusal:
             missed = CallMissed(self.call_id, user.username, peer.uri, peer.display_name, peer.trust)

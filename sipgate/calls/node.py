@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from sipgate.call_rules import CallRules, RingAlways
 from sipgate.events import GatewayEvent
 from sipgate.identity import NodeIdentity
 from sipgate.limits import Limits
@@ -49,6 +50,7 @@ class Node:
     sender: Sender
     doorkeeper: Doorkeeper = field(default_factory=OpenDoor)
     work: Work = field(default_factory=NoWork)
+    rules: CallRules = field(default_factory=RingAlways)
     dialogs: Dialogs = field(default_factory=Dialogs)
     handsets: Handsets = field(default_factory=Handsets)
     phone_port: int = SIP_PORT

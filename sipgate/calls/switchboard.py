@@ -56,6 +56,10 @@ class Switchboard:
         if peer is not None and self._peers[peer] >= limits.calls_per_peer:
             raise Refusal(486, "Too many calls come from this node")
 
+    def calls_beside(self, user: str) -> int:
+        """Return how many calls a user (a URI) has beside the one that asks."""
+        return max(0, self._users[user] - 1)
+
     def connect(
         self, direction: Direction, caller: CallerLeg, target: str, find: Find, user: str, peer: bytes | None
     ) -> Call:

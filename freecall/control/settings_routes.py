@@ -1,0 +1,30 @@
+"""The control API's requests about the user's settings (docs/control-api.md)."""
+
+from typing import Any, Protocol
+
+from aiohttp import web
+
+
+class Settings(Protocol):
+    """What these requests ask of the node."""
+
+    def shown(self) -> dict[str, bool]:
+        """Return each setting."""
+
+    def change(self, changes: dict[str, Any]) -> dict[str, bool]:
+        """Change some; return all, or raise FreeCallError with a sentence."""
+
+
+def settings_routes(settings: Settings) -> list[web.RouteDef]:
+    """Return the routes that ask ``settings``."""
+
+    async def show(_request: web.Request) -> web.Response:
+        return web.json_response(settings.shown())
+
+    async def change(request: web.Request) -> web.Response:
+        order = await request.json()
+        if not isinstance(order, dict):
+            raise TypeError("expected a JSON object")
+        return web.json_response(settings.change(order))
+
+    return [web.get("/v1/settings", show), web.patch("/v1/settings", change)]
