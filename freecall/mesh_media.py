@@ -11,6 +11,7 @@ import importlib
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import aclosing, contextmanager
+from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -123,7 +124,7 @@ class MeshMedia:
             mesh_addresses=mesh_addresses(context.peer_host),
             early=peer.known,
             mute_until_confirmed=peer.known,
-            on_event=lambda event: self._tell(context, key, event),
+            on_event=partial(self._tell, context, key, {}),
             peer_name=peer.display_name,
             retained=self._secrets(context),
         )
@@ -160,14 +161,24 @@ class MeshMedia:
         call = partial(self._call_of, context.call_id, context.role)
         return CallSecrets(self._retained, context.peer, self._log, call)
 
-    def _tell(self, context: MediaContext, key: bytes, event: MediaEvent) -> None:
-        from media.events import MediaConnected, Secured
+    def _tell(self, context: MediaContext, key: bytes, known: dict[str, str], event: MediaEvent) -> None:
+        """Tell one event; `known` keeps the call's short id for what is told after its end."""
+        from media.events import CallQuality, MediaConnected, Secured
 
         call = self._call_of(context.call_id, context.role)
+        if call == context.call_id:
+            call = known.get(context.call_id, call)
+        known[context.call_id] = call
         if isinstance(event, MediaConnected):
             self._log.emit("call_media", call=call, setup_ms=round(event.setup_ms, 1))
         elif isinstance(event, Secured):
             self._secured(context, key, call, event)
+        elif isinstance(event, CallQuality):
+            figures = asdict(event)
+            del figures["call_id"]
+            for name in ("jitter_ms", "round_trip_ms", "far_loss", "mos"):
+                figures[name] = None if figures[name] is None else round(figures[name], 3)
+            self._log.emit("call_quality", call=call, **figures)
 
     def _secured(self, context: MediaContext, key: bytes, call: str, event: Secured) -> None:
         peer = context.peer

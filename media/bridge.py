@@ -5,11 +5,13 @@ Everything happens inside the call that delivers a datagram: no queue, no task, 
 
 import secrets
 from dataclasses import dataclass
+from time import monotonic
 
 from .aiortc_adapter.ice import IceConnection
 from .aiortc_adapter.srtp import BUFFER, DATA, MAX_PACKET_BYTES, REPLAYED, SIZE, TOO_OLD, Srtp, unpack
 from .events import DirectionStatistics
 from .phone_leg import PhoneLeg
+from .protocol.quality import Reception, Reports
 from .protocol.rtp import RTP_HEADER_BYTES, is_rtcp, rtcp_with_sender, rtcp_with_subject, with_ssrc
 
 MAX_STREAMS = 64
@@ -43,8 +45,17 @@ class Bridge:
     """Carries one section both ways, from the moment there are keys."""
 
     def __init__(
-        self, phone: PhoneLeg, ice: IceConnection, outbound: Srtp, inbound: Srtp, gate: Gate
+        self,
+        phone: PhoneLeg,
+        ice: IceConnection,
+        outbound: Srtp,
+        inbound: Srtp,
+        gate: Gate,
+        reception: Reception | None = None,
     ) -> None:
+        self.reception = reception or Reception()
+        self.reports = Reports()
+        self._receive = self.reception.receive
         self.dropped: dict[str, int] = {}
         self._phone = phone
         self._ice = ice
@@ -125,6 +136,8 @@ class Bridge:
             return
         self._replays = 0
         self._ice.send_srtp(sealed)
+        if rtcp:
+            self.reports.send(packet, monotonic())
         self._count(self._to_mesh, packet, rtcp=rtcp)
 
     def _with_own_ssrc(self, packet: bytes, ssrc: bytes, *, rtcp: bool) -> bytes:
@@ -167,6 +180,7 @@ class Bridge:
                 count = self._to_phone
                 count.packets += 1
                 count.bytes += size
+                self._receive(datagram, monotonic())
                 return
         self._other_from_mesh(datagram)
 
@@ -191,8 +205,11 @@ class Bridge:
         if rtcp and self._remapped:
             for phones, own in self._remapped.items():
                 packet = rtcp_with_subject(packet, own, phones)
-        if not rtcp:
+        if rtcp:
+            self.reports.receive(packet, monotonic())
+        else:
             self._usual_in = ssrc
+            self.reception.receive(packet, monotonic())
         self._phone.send(packet)
         self._count(self._to_phone, packet, rtcp=rtcp)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from .aiortc_adapter.dtls import CallCertificate
@@ -18,9 +18,11 @@ from .ports import Endorser, Retained
 from .protocol import fragment
 from .protocol.mesh_side import for_mesh, mesh_transports
 from .protocol.phone_side import OwnPort, PhoneMedia, for_phone, phone_media
+from .protocol.quality import Reception, clock_rate
 from .protocol.sdp import SessionDescription
 from .protocol.transcript import Role
 from .protocol.transport import Setup, Transport
+from .quality_watch import QualityWatch
 from .statistics import collect
 
 __all__ = ["CallMedia", "Parties", "Role"]
@@ -35,6 +37,7 @@ class _Section:
     mesh: MeshLeg
     bridge: Bridge | None = None
     is_live: bool = True
+    reception: Reception = field(default_factory=Reception)
 
 
 class CallMedia:
@@ -86,6 +89,8 @@ class CallMedia:
             on_event=on_event,
             retained=retained,
         )
+        self._quality = QualityWatch(call_id, on_event)
+        self._start(self._quality.run)
         self._sections: dict[int, _Section] = {}
         self._offer: SessionDescription | None = None
         self._answered = False
@@ -212,6 +217,8 @@ class CallMedia:
         offered = [section.media for section in self._offer.media] if self._offer else []
         if [section.media for section in answer.media] != offered:
             raise MediaRefused("The answer does not fit the offer")
+        for index, section in self._sections.items():
+            section.reception.clock_rate = clock_rate(answer.media[index])
         return answer
 
     def _check_open(self) -> None:
@@ -293,8 +300,12 @@ class CallMedia:
     def _keyed(self, leg: MeshLeg) -> None:
         section = next(one for one in self._sections.values() if one.mesh is leg)
         assert leg.session is not None
-        section.bridge = Bridge(section.phone, leg.ice, *leg.session.srtp(), self._assurance.gate)
+        section.bridge = Bridge(
+            section.phone, leg.ice, *leg.session.srtp(), self._assurance.gate, section.reception
+        )
         section.bridge.start()
+        if section.media == "audio":
+            self._quality.watch(section.bridge)
         self._assurance.keyed(leg)
 
     def _start(self, job: Job) -> None:
@@ -319,6 +330,7 @@ class CallMedia:
         self._is_closed = True
         if self._is_released:
             return
+        self._quality.end()
         for section in self._sections.values():
             await section.mesh.aclose()
             await section.phone.aclose()

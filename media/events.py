@@ -38,7 +38,26 @@ class MediaFailed:
     reason: str
 
 
-MediaEvent = MediaConnected | Secured | MediaFailed
+@dataclass(frozen=True)
+class CallQuality:
+    """What the sound that came from the peer was like since the call began; `final` once, when it is over.
+
+    `far_loss` (0 to 1) is what the far phone lost at last, `round_trip_ms` is to the far phone; both are None when its
+    RTCP does not tell. `mos` is the E-model's estimate for the way between, 1 to 4.41.
+    """
+
+    call_id: str
+    received: int
+    lost: int
+    reordered: int
+    jitter_ms: float
+    far_loss: float | None
+    round_trip_ms: float | None
+    mos: float
+    final: bool
+
+
+MediaEvent = MediaConnected | Secured | MediaFailed | CallQuality
 
 
 @dataclass(frozen=True)

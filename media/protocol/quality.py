@@ -4,10 +4,12 @@
 loss and delay into the E-model's estimate. Nothing here changes a packet.
 """
 
+import re
 from collections import OrderedDict
 from dataclasses import dataclass
 
 from .rtp import parts, subjects
+from .sdp import MediaDescription
 
 MAX_DROPOUT = 3_000
 """A jump that large, either way, is a sender that has started over (RFC 3550 appendix A.1)."""
@@ -15,6 +17,7 @@ MAX_DROPOUT = 3_000
 MAX_REMEMBERED_REPORTS = 16
 """Sender reports of our phone that an answer may still come to: 80 s at the usual 5 s."""
 
+_RTPMAP = re.compile(r"([0-9]{1,3}) [^/ ]+/([1-9][0-9]{3,5})(?:/.*)?")
 _SENDER_REPORT = 200
 _REPORT_KINDS = (200, 201)
 _BLOCK_BYTES = 24
@@ -28,6 +31,16 @@ _LOSS_ROBUSTNESS = 25.1
 G.113 has no value on the same scale for G.722 and none for Opus: they are rated as G.711, so the estimate is about
 the way and says nothing of the codec's own sound.
 """
+
+
+def clock_rate(section: MediaDescription) -> int:
+    """Return the clock rate in Hz of the section's first format; 8,000 for those that name none (RFC 3551)."""
+    first = section.formats.split(" ")[0]
+    for name, value in section.attributes():
+        found = _RTPMAP.fullmatch(value) if name == "rtpmap" else None
+        if found and found[1] == first:
+            return int(found[2])
+    return 8_000
 
 
 @dataclass(slots=True)
