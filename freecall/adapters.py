@@ -9,6 +9,7 @@ from typing import Final
 
 from overlay.errors import OverlayError
 from sipgate.ports import Admission, IncomingCaller, LocalUser, Peer, Refusal, Trust
+from sipgate.target import is_dial_code
 from trust.delegation import DelegationRefused, SignedDelegation, check
 from trust.keyring import BadKey, Verifier
 from trust.pins import TrustState
@@ -91,6 +92,8 @@ class MeshDirectory:
             raise Refusal(404, str(error)) from None
         if name in self._me.services:
             return self._myself(name)
+        if is_dial_code(name):
+            raise Refusal(404, f"There is no dial code {user_of(name)}.")
         try:
             evidence = await self._gatherer.find(name)
         except OverlayError as error:

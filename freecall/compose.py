@@ -38,6 +38,7 @@ from .control.policy_routes import policy_routes
 from .control.server import serve
 from .control.settings_routes import settings_routes
 from .control.trust_routes import trust_routes
+from .dial_codes import LastCall, dial_codes
 from .events import EventLog
 from .evidence import EvidenceGatherer
 from .history import History
@@ -234,7 +235,8 @@ def _gateway(
     settings: CallSettings,
 ) -> Gateway:
     """Return the gateway with its ports answered."""
-    user = _user(config, identity)
+    user, last = _user(config, identity), LastCall()
+    log.print_with(last.observe)
     keyring, keys, news = identity.keyring, PeerKeys(), GatewayNews(log)
     me = Self(user, keyring.fingerprint, identity.node_key.public_key, services=SERVICES)
     media = MeshMedia(me, keyring, pins, keys, log, news.call_of, wall_clock, supervisor, retained)
@@ -256,7 +258,10 @@ def _gateway(
         rules=settings,
         shows_calls=config.calls.show_busy,
         media=media,
-        services=services(wall_clock, identity.uris if config.calls.answer_with == "echo" else ()),
+        services={
+            **services(wall_clock, identity.uris if config.calls.answer_with == "echo" else ()),
+            **dial_codes(settings, last, policy.block_last_caller, log),
+        },
         on_event=on_event,
         mailbox=letters,
         domain=DOMAIN,

@@ -9,11 +9,13 @@ from .errors import NotAMeshUri
 DOMAIN = "mesh"
 MAX_USER = 64
 SERVICE_NAMES = ("echo", "time", "busy", "decline", "noanswer")  # every node answers them itself
+DIAL_CODES = ("*43", "*44", "*60", "*78", "*79", "*86")  # and these, to its own user only
 SECRET_BYTES = 10
 SECRET_LETTERS = 16
 
 _MESH_URI = re.compile(
-    rf"(?:sips?:)?([a-z0-9][a-z0-9._+-]{{0,{MAX_USER - 1}}})@((?:[a-z2-7]{{32}}\.)?{DOMAIN})", re.ASCII
+    rf"(?:sips?:)?(\*[0-9]{{2}}|[a-z0-9][a-z0-9._+-]{{0,{MAX_USER - 1}}})@((?:[a-z2-7]{{32}}\.)?{DOMAIN})",
+    re.ASCII,
 )
 _SECRET = re.compile(rf"[a-z2-7]{{{SECRET_LETTERS}}}", re.ASCII)
 

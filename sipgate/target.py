@@ -10,7 +10,7 @@ from .protocol.errors import SipError
 from .protocol.uri import Uri
 
 MAX_USER = 64
-_USER = re.compile(r"[a-z0-9][a-z0-9._+-]*", re.ASCII)
+_USER = re.compile(r"\*[0-9]{2}|[a-z0-9][a-z0-9._+-]*", re.ASCII)
 _FINGERPRINT = re.compile(r"[a-z2-7]{32}", re.ASCII)
 
 
@@ -41,6 +41,11 @@ def parse_target(text: str) -> Uri:
         return Uri.parse(text if ":" in text else f"sip:{text}")
     except SipError:
         raise Refusal(404, "This is not an address that can be called") from None
+
+
+def is_dial_code(uri: str) -> bool:
+    """Tell whether a canonical mesh URI is a star code, which only the node's own user may dial."""
+    return uri.startswith("sip:*")
 
 
 def is_mesh_host(host: str, domain: str) -> bool:

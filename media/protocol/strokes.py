@@ -40,3 +40,8 @@ def _stroke(frequency: float) -> bytes:
 
 def _silence(seconds: float) -> bytes:
     return bytes(2 * int(seconds * RATE))
+
+
+YES = _stroke(LOW) + _stroke(HIGH) + _silence(PAUSE)
+NO = _stroke(LOW) * 3 + _silence(PAUSE)
+"""The answers to a dial code: it is so, from low to high; it is not, three low strokes."""

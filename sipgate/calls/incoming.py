@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sipgate.events import CallMissed
 from sipgate.location import Binding
 from sipgate.ports import IncomingCaller, LocalUser, MediaContext, Peer, Refusal, Service
+from sipgate.target import is_dial_code
 
 from .happenings import Callee
 from .joint import Joint
@@ -18,6 +19,8 @@ from .node import Node
 from .phones import addresses_of, legs_to, phones_of
 from .service_leg import ServiceLeg
 from .taken_over import TakenOver
+
+NOBODY = "Nobody here has this name"
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ def called_party(node: Node, uri: str) -> Called:
     user = node.accounts.by_uri(uri)
     service = node.service_for(uri, user)
     if user is None and service is None:
-        raise Refusal(404, "Nobody here has this name")
+        raise Refusal(404, NOBODY)
     return Called(uri, user, service)
 
 
@@ -68,6 +71,8 @@ class Incoming:
         if self.replaced is not None:
             return await self._in_place(joint, peer, self.replaced)
         if self.called.service is not None:
+            if is_dial_code(self.called.uri) and peer.trust != "self":
+                raise Refusal(404, NOBODY)
             return await self._to_service(joint, peer, self.called.service)
         assert self.called.user is not None
         return await self._to_phones(joint, peer, self.called.user)

@@ -43,3 +43,15 @@ async def test_who_is_not_to_be_disturbed_or_is_in_a_call_is_busy_and_misses_it(
             assert (second.json["status"], second.json["reason"]) == (486, "bob is in a call")
             await near.hang_up()
             await ended(bob)
+            for code, done in (("*78", True), ("*60", True), ("*86", True)):
+                await far.dial(f"sip:{code}@mesh")
+                told = await bob.event("dial_code")
+                assert (told["code"], told["done"]) == (code, done)
+                await far.event("CALL_ESTABLISHED")
+                await far.hang_up()
+                await far.event("CALL_CLOSED")
+            assert (await bob.event("person_blocked"))["fingerprint"] == alice.ready["fingerprint"]
+            stranger = await alice.call("sip:*78@mesh")
+            assert stranger.code == 0, "it is alice's own"
+            unknown = await alice.call("sip:*11@mesh")
+            assert (unknown.json["status"], unknown.json["reason"]) == (404, "There is no dial code *11.")

@@ -53,6 +53,15 @@ async def test_the_own_echo_is_called_the_normal_way() -> None:
     assert a.names().count("Started") == 2
 
 
+async def test_nobody_else_dials_a_star_code() -> None:
+    async with pair() as it:
+        made = serve(it.b, "sip:*78@mesh")
+        it.book.peers["sip:*78@mesh"] = replace(it.book.peers["sip:bob@mesh"], uri="sip:*78@mesh")
+        call = await it.alice.call("sip:*78@mesh")
+        assert (await call.final()).status == 404
+        assert made == []
+
+
 async def test_a_service_may_answer_in_place_of_the_users_phone() -> None:
     async with pair() as it:
         made = serve(it.b, "sip:bob@mesh")
