@@ -16,6 +16,9 @@ TRUST_WORDS = {
     "conflict": "KEY CHANGED",
 }
 
+SOUND_WORDS = ((4.03, "good"), (3.6, "fair"), (3.1, "poor"), (0.0, "bad"))
+"""From the estimated MOS at least so high; `received` is never 0 where there is an estimate."""
+
 
 def print_json(event: Event) -> None:
     """Print the event as one JSON line."""
@@ -114,6 +117,14 @@ class Narrator:
         by = {"phone": "your side hung up", "peer": "the other side hung up"}.get(f["by"], f["reason"])
         return f"Ended: {who} ({by})"
 
+    def _call_quality(self, f: dict[str, Any]) -> str | None:
+        """Say it once, at the end; the words are those of ITU-T G.107 Annex B, table B.1, put simply."""
+        if not f["final"]:
+            return None
+        word = next(word for limit, word in SOUND_WORDS if f["mos"] >= limit)
+        lost = 100 * f["lost"] / (f["received"] + f["lost"])
+        return f"The sound of that call was {word} ({lost:.1f} % lost)"
+
     def _receipt_kept(self, f: dict[str, Any]) -> str:
         return f"Receipt from {f['peer'].removeprefix('sip:')}: {f['file']}"
 
@@ -133,9 +144,6 @@ class Narrator:
     def _settings_changed(self, f: dict[str, Any]) -> str:
         disturb = "No call rings: do not disturb" if f["do_not_disturb"] else "Calls ring"
         return disturb if f["call_waiting"] else f"{disturb}; a second one does not"
-
-    def _dial_code(self, f: dict[str, Any]) -> str:
-        return f"{f['code']} was dialled: {'yes' if f['done'] else 'no'}"
 
     def _person_unblocked(self, f: dict[str, Any]) -> str:
         return f"No longer blocked: {f['peer'].removeprefix('sip:') or spaced(f['fingerprint'])}"

@@ -1,5 +1,7 @@
 from typing import Any
 
+import pytest
+
 from freecall.events import Event
 from freecall.narrate import Narrator, as_text, spaced, welcome
 
@@ -147,3 +149,12 @@ def test_a_call_names_those_who_introduced_the_other() -> None:
     text = told(("call_started", fields), ("receipt_kept", kept))
     assert "bob@mesh is calling (introduced by alice@mesh and carol@mesh)" in text
     assert "Receipt from bob@mesh: /x.txt" in text
+
+
+@pytest.mark.parametrize(("mos", "word"), [(4.4, "good"), (3.7, "fair"), (3.2, "poor"), (1.0, "bad")])
+def test_how_a_call_sounded_is_said_once_at_the_end(mos: float, word: str) -> None:
+    figures = {"call": "1", "received": 90, "lost": 10, "mos": mos}
+    assert told(("call_quality", {**figures, "final": False})) == ""
+    assert f"The sound of that call was {word} (10.0 % lost)" in told(
+        ("call_quality", {**figures, "final": True})
+    )
