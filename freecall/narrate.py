@@ -145,6 +145,9 @@ class Narrator:
         disturb = "No call rings: do not disturb" if f["do_not_disturb"] else "Calls ring"
         return disturb if f["call_waiting"] else f"{disturb}; a second one does not"
 
+    def _dial_code(self, f: dict[str, Any]) -> str:
+        return f"{f['code']} was dialled: {'yes' if f['done'] else 'no'}"
+
     def _person_unblocked(self, f: dict[str, Any]) -> str:
         return f"No longer blocked: {f['peer'].removeprefix('sip:') or spaced(f['fingerprint'])}"
 
