@@ -14,7 +14,9 @@ _GEN_VALUE = TOKEN | frozenset("[]:")
 MAX_PARAMETERS = 64
 MAX_VALUES = 128
 # possessive: neither ever goes back over what it has read
-_PIECE = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|["<>,;]', re.DOTALL)
+_QUOTED = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_PIECE = re.compile(rf'{_QUOTED}|["<>,;]', re.DOTALL)
+_PIECE_INSIDE = re.compile(rf'{_QUOTED}|["<>]', re.DOTALL)
 _IN_QUOTES = re.compile(r'["\\]')
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
@@ -60,9 +62,9 @@ def _is_one_name_addr(text: str) -> bool:
 
 def _split_outside(text: str, separator: str) -> list[str]:
     parts: list[str] = []
-    start, inside = 0, False
-    for found in _PIECE.finditer(text):
-        piece = found[0]
+    start, at, inside = 0, 0, False
+    while found := (_PIECE_INSIDE if inside else _PIECE).search(text, at):
+        piece, at = found[0], found.end()
         if piece == separator and not inside:
             parts.append(text[start : found.start()])
             start = found.end()
