@@ -175,9 +175,8 @@ class SipPhone:
 
     async def __aenter__(self) -> Self:
         await self.endpoint.__aenter__()
-        self.port = await self.endpoint.listen_udp("127.0.0.1", 0)
-        if self.hop.transport == "tcp":
-            await self.endpoint.listen_tcp("127.0.0.1", self.port)
+        listen = self.endpoint.listen_tcp if self.hop.transport == "tcp" else self.endpoint.listen_udp
+        self.port = await listen("127.0.0.1", 0)
         self._group = asyncio.TaskGroup()
         await self._group.__aenter__()
         self._following: list[asyncio.Task[None]] = []
