@@ -90,17 +90,22 @@ async def leaves_no_task_behind() -> AsyncIterator[None]:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what this machine cannot run, and say why; in CI, fail unless the script knows the reason."""
     for tier in tiers_of(item):
-        if tier == "long" and not item.config.getoption("--long"):
-            _skipped["long"] = "only with --long"
-            pytest.skip(_skipped["long"])
-        why = obstacle(tier)
+        why = "only with --long" if tier == "long" and not item.config.getoption("--long") else obstacle(tier)
         if why is not None:
-            _skipped[tier] = why
-            if os.environ.get("CI") and not os.environ.get(BY_SCRIPT[tier]):
+            if os.environ.get("CI") and tier in BY_SCRIPT and not os.environ.get(BY_SCRIPT[tier]):
                 pytest.fail(f"the {tier} tier must run in CI: {why}", pytrace=False)
             pytest.skip(f"{tier}: {why}")
-    for tier in tiers_of(item):
-        _ran[tier] += 1
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Count per tier, also what worker processes have run."""
+    tiers = [tier for tier in TIERS if tier in report.keywords] or ["loopback"]
+    if report.when == "call":
+        _ran.update(tiers)
+    elif report.skipped and isinstance(report.longrepr, tuple):
+        tier, _, why = report.longrepr[2].removeprefix("Skipped: ").partition(": ")
+        if tier in tiers:
+            _skipped[tier] = why
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -68,6 +68,8 @@ async def running_pair(voices: dict[str, Speech]) -> AsyncIterator[Pair]:
         alice, bob = sites
         await resolves(alice.node, bob.node)
         await resolves(bob.node, alice.node)
+        await alice.node.knows(bob.node.uri)
+        await bob.node.knows(alice.node.uri)
         yield Pair(alice, bob, mesh)
 
 

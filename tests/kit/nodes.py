@@ -144,6 +144,11 @@ class Node:
         """Ask this node by `fc-lookup`."""
         return await fc_lookup(uri, data=self.data, namespace=self.namespace, timeout=timeout)
 
+    async def knows(self, uri: str) -> None:
+        """Keep the key of somebody by `fc-contacts add`, so that their calls ring however many they are."""
+        added = await run(command("contacts", "--data", str(self.data), "add", uri), cwd=ROOT)
+        assert added.code == 0, added
+
     async def call(self, uri: str, *arguments: str, timeout: float = 40) -> "Answer":
         """Place a call from this node by `fc-call`."""
         return await fc_call(uri, *arguments, data=self.data, namespace=self.namespace, timeout=timeout)

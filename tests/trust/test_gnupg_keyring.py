@@ -3,6 +3,7 @@
 import os
 import socket
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -49,18 +50,18 @@ async def test_another_home_s_agent_goes_on(tmp_path: Path, monkeypatch: pytest.
 async def test_a_path_far_longer_than_a_socket_s_works(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    short = tmp_path / "tmp"
-    short.mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(short))
+    short = tempfile.mkdtemp(prefix="fc-")  # whatever the tests' own folder is called
+    monkeypatch.setattr("tempfile.tempdir", short)
     deep = tmp_path / ("d" * 100) / ("e" * 100)
     deep.mkdir(parents=True)
     keyring = await open_gnupg_keyring(deep, USER_ID)
     assert await keyring.verify(b"x", await keyring.sign(b"x"), await keyring.export()) == keyring.fingerprint
     await keyring.aclose()
-    assert list(short.iterdir()) == [], "the short way is removed"
+    assert os.listdir(short) == [], "the short way is removed"
     again = await open_gnupg_keyring(deep, USER_ID)
     await again.aclose()
     assert again.fingerprint == keyring.fingerprint
+    os.rmdir(short)
 
 
 async def test_a_lost_key_is_told_and_never_replaced_in_silence(tmp_path: Path) -> None:
