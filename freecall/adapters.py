@@ -9,7 +9,6 @@ from typing import Final
 
 from overlay.errors import OverlayError
 from sipgate.ports import Admission, IncomingCaller, LocalUser, Peer, Refusal, Trust
-from sipgate.target import is_dial_code
 from trust.delegation import DelegationRefused, SignedDelegation, check
 from trust.keyring import BadKey, Verifier
 from trust.pins import TrustState
@@ -18,7 +17,7 @@ from trust.uris import self_certifying_uri
 
 from .errors import NotAMeshUri
 from .evidence import ClaimEvidence, Evidence, EvidenceGatherer
-from .mesh_uri import canonical, name_of, user_of
+from .mesh_uri import CODES_WITH_NAME, DIAL_CODES, canonical, dial_code_of, name_of, user_of
 
 logger = logging.getLogger(__name__)
 
@@ -92,8 +91,8 @@ class MeshDirectory:
             raise Refusal(404, str(error)) from None
         if name in self._me.services:
             return self._myself(name)
-        if is_dial_code(name):
-            raise Refusal(404, f"There is no dial code {user_of(name)}.")
+        if (dialled := dial_code_of(name)) is not None:
+            return self._dialled(name, *dialled)
         try:
             evidence = await self._gatherer.find(name)
         except OverlayError as error:
@@ -102,6 +101,11 @@ class MeshDirectory:
                 503, "This node is cut off from the mesh: nobody can be asked for names."
             ) from error
         return self._peer(evidence, choose(evidence))
+
+    def _dialled(self, name: str, code: str, whom: str) -> Peer:
+        if code not in (CODES_WITH_NAME if whom else DIAL_CODES):
+            raise Refusal(404, f"There is no dial code {code}{' with a name behind it' if whom else ''}.")
+        return self._myself(name)
 
     def _peer(self, evidence: Evidence, claim: ClaimEvidence) -> Peer:
         name = name_of(evidence.uri)

@@ -14,7 +14,8 @@ class CallRecord:
 
     ``started_at`` is in Unix seconds, ``duration`` in seconds since the answer. ``trust`` is what was known of the
     peer before the call; ``fingerprint`` is empty and ``signed`` false until the confirmation has run. ``by``,
-    ``status`` and ``reason`` tell the end, and are empty before it.
+    ``status`` and ``reason`` tell the end, and are empty before it. ``forwarded_by`` is who had the call sent on to the
+    peer, empty when nobody had.
     """
 
     call: str
@@ -32,6 +33,7 @@ class CallRecord:
     status: int = 0
     reason: str = ""
     missed: bool = False
+    forwarded_by: str = ""
 
     @property
     def is_uninvited(self) -> bool:

@@ -76,6 +76,9 @@ class CallWatch:
             self._standing.pop(next(iter(self._standing)))
         fields = ("call", "direction", "peer", "display", "trust", "call_id")
         record = CallRecord(started_at=event.at, **{name: event[name] for name in fields})
+        if (before := self._standing.get(record.call)) is not None:
+            former = before.record
+            record = replace(record, started_at=former.started_at, forwarded_by=former.forwarded_by)
         self._standing[record.call] = _Standing(record)
 
     def _is_own(self, event: Event) -> bool:
@@ -87,6 +90,8 @@ class CallWatch:
         match event.name:
             case "call_ringing" if standing.stage == "calling":
                 standing.stage = "ringing"
+            case "call_forwarded":
+                standing.record = replace(standing.record, forwarded_by=event["by"])
             case "call_answered":
                 standing.stage, standing.answered_at = "answered", self._monotonic()
             case "call_secured":

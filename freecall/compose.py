@@ -38,7 +38,7 @@ from .control.policy_routes import policy_routes
 from .control.server import serve
 from .control.settings_routes import settings_routes
 from .control.trust_routes import trust_routes
-from .dial_codes import LastCall, dial_codes
+from .dial_codes import DialCodes, LastCall
 from .events import EventLog
 from .evidence import EvidenceGatherer
 from .history import History
@@ -154,7 +154,7 @@ async def open_node(config: Config, data: DataDirectory, log: EventLog) -> Async
         desk = TrustDesk(identity, pins, introductions, gatherer, retained, wall_clock)
         log.print_with(desk.observe)
         policy = _policy(config, identity, data, pins, standings, log)
-        settings = CallSettings(data.file("settings.json"), log.emit)
+        settings = CallSettings(data.file("settings.json"), log.emit, identity.uris)
         letters = _letters(config, identity, data, pins, gatherer, log)
         history = History(data.file("history"), keep_days=config.calls.history_days, clock=wall_clock)
         stack.push_async_callback(history.aclose)
@@ -238,6 +238,8 @@ def _gateway(
     user, last = _user(config, identity), LastCall()
     log.print_with(last.observe)
     keyring, keys, news = identity.keyring, PeerKeys(), GatewayNews(log)
+    users = services(wall_clock, identity.uris if config.calls.answer_with == "echo" else ())
+    codes = DialCodes(settings, last, policy.block_last_caller, log)
     me = Self(user, keyring.fingerprint, identity.node_key.public_key, services=SERVICES)
     media = MeshMedia(me, keyring, pins, keys, log, news.call_of, wall_clock, supervisor, retained)
 
@@ -258,10 +260,7 @@ def _gateway(
         rules=settings,
         shows_calls=config.calls.show_busy,
         media=media,
-        services={
-            **services(wall_clock, identity.uris if config.calls.answer_with == "echo" else ()),
-            **dial_codes(settings, last, policy.block_last_caller, log),
-        },
+        services=lambda uri: users.get(uri) or codes.service_for(uri),
         on_event=on_event,
         mailbox=letters,
         domain=DOMAIN,

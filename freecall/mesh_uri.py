@@ -9,13 +9,14 @@ from .errors import NotAMeshUri
 DOMAIN = "mesh"
 MAX_USER = 64
 SERVICE_NAMES = ("echo", "time", "busy", "decline", "noanswer")  # every node answers them itself
-DIAL_CODES = ("*43", "*44", "*60", "*78", "*79", "*86")  # and these, to its own user only
+DIAL_CODES = ("*43", "*44", "*60", "*73", "*78", "*79", "*86", "*91", "*93", "*95")  # to its own user only
+CODES_WITH_NAME = ("*72", "*90", "*92", "*94")  # and these with a name behind, such as *72carol
 SECRET_BYTES = 10
 SECRET_LETTERS = 16
 
+_NAME = rf"[a-z0-9][a-z0-9._+-]{{0,{MAX_USER - 1}}}"
 _MESH_URI = re.compile(
-    rf"(?:sips?:)?(\*[0-9]{{2}}|[a-z0-9][a-z0-9._+-]{{0,{MAX_USER - 1}}})@((?:[a-z2-7]{{32}}\.)?{DOMAIN})",
-    re.ASCII,
+    rf"(?:sips?:)?(\*[0-9]{{2}}(?:{_NAME})?|{_NAME})@((?:[a-z2-7]{{32}}\.)?{DOMAIN})", re.ASCII
 )
 _SECRET = re.compile(rf"[a-z2-7]{{{SECRET_LETTERS}}}", re.ASCII)
 
@@ -57,6 +58,12 @@ def is_secret(text: str) -> bool:
 def secret_from(drawn: bytes) -> str:
     """Return 10 random bytes as the secret of an unlisted address: 16 letters and digits, base32 in lower case."""
     return base64.b32encode(drawn).decode().lower()
+
+
+def dial_code_of(uri: str) -> tuple[str, str] | None:
+    """Return the star code in a canonical mesh URI and the name behind it, which may be empty; None without a code."""
+    user = user_of(uri)
+    return (user[:3], user[3:]) if user.startswith("*") else None
 
 
 def short_uri(uri: str) -> str:

@@ -16,6 +16,12 @@ TRUST_WORDS = {
     "conflict": "KEY CHANGED",
 }
 
+FORWARDING_WORDS = {
+    "forward_always": "all calls",
+    "forward_busy": "calls that find you busy",
+    "forward_no_answer": "calls that you do not take",
+    "forward_away": "calls while no phone is on",
+}
 SOUND_WORDS = ((4.03, "good"), (3.6, "fair"), (3.1, "poor"), (0.0, "bad"))
 """From the estimated MOS at least so high; `received` is never 0 where there is an estimate."""
 
@@ -93,6 +99,9 @@ class Narrator:
     def _call_ringing(self, f: dict[str, Any]) -> str:
         return f"Ringing: {self._name(f)}"
 
+    def _call_forwarded(self, f: dict[str, Any]) -> str:
+        return f"{f['by'].removeprefix('sip:')} has calls go to {f['to'].removeprefix('sip:')}"
+
     def _call_answered(self, f: dict[str, Any]) -> str:
         return f"Answered: {self._name(f)}"
 
@@ -142,8 +151,13 @@ class Narrator:
         return f"Blocked: {f['peer'].removeprefix('sip:') or spaced(f['fingerprint'])}"
 
     def _settings_changed(self, f: dict[str, Any]) -> str:
-        disturb = "No call rings: do not disturb" if f["do_not_disturb"] else "Calls ring"
-        return disturb if f["call_waiting"] else f"{disturb}; a second one does not"
+        said = ["No call rings: do not disturb" if f["do_not_disturb"] else "Calls ring"]
+        if not f["call_waiting"]:
+            said.append("a second one does not")
+        for name, which in FORWARDING_WORDS.items():
+            if f[name]:
+                said.append(f"{which} go to {f[name].removeprefix('sip:')}")
+        return "; ".join(said)
 
     def _dial_code(self, f: dict[str, Any]) -> str:
         return f"{f['code']} was dialled: {'yes' if f['done'] else 'no'}"

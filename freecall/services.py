@@ -8,10 +8,10 @@ from functools import partial
 from sipgate.ports import MediaRefused, Refusal, Service
 
 from .mesh_media import MediaService
-from .mesh_uri import DIAL_CODES, SERVICE_NAMES, canonical
+from .mesh_uri import SERVICE_NAMES, canonical
 
 ECHO, TIME, BUSY, DECLINE, NO_ANSWER = map(canonical, SERVICE_NAMES)
-SERVICES = frozenset({ECHO, TIME, BUSY, DECLINE, NO_ANSWER, *map(canonical, DIAL_CODES)})
+SERVICES = frozenset({ECHO, TIME, BUSY, DECLINE, NO_ANSWER})
 TIMES_TOLD = 3
 LEAD = bytes(2 * 12_000)  # 1.5 s of silence at 8 kHz: nothing is heard until the call is confirmed
 

@@ -62,6 +62,16 @@ class CallRinging:
 
 
 @dataclass(frozen=True)
+class CallForwarded:
+    """The node of `by` has sent our call on to `to` (URIs); `reason` is one of RFC 5806. `CallStarted` follows anew."""
+
+    call: str
+    by: str
+    to: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class CallAnswered:
     """The callee has picked up."""
 
@@ -184,6 +194,7 @@ GatewayEvent = (
     | CallAnswered
     | CallRefused
     | CallEnded
+    | CallForwarded
     | CallMissed
     | CallTransferred
     | MessageSent

@@ -84,7 +84,7 @@ class Gateway:
         directory: Directory,
         admission: Admission,
         media: MediaFactory,
-        services: Mapping[str, Callable[[], Service]],
+        services: Callable[[str], Callable[[], Service] | None],
         on_event: Callable[[GatewayEvent], None],
         mailbox: Mailbox | None = None,
         audience: Audience | None = None,
@@ -243,8 +243,8 @@ class Gateway:
         except BaseException:
             await leg.aclose()
             raise
-        find = Outgoing(self._node, user, uri, phone).find
-        return self._switchboard.connect("out", leg, uri, find, user.uri, None)
+        search = Outgoing(self._node, user, uri, phone)
+        return self._switchboard.connect("out", leg, uri, search, user.uri, None)
 
     def _begin(self, local_uri: str, target: str) -> tuple[LocalUser, str]:
         user = self._node.accounts.by_uri(local_uri)
@@ -280,9 +280,9 @@ class Gateway:
         """
         user, uri = self._begin(local_uri, target)
         phone = CallingPhone(LOOPBACK, None, offer, DEFAULT_HOPS, handset)
-        find = Outgoing(self._node, user, uri, phone).find
+        search = Outgoing(self._node, user, uri, phone)
         leg = HandsetLeg(call, session=offer)
-        return self._switchboard.connect("out", leg, uri, find, user.uri, None)
+        return self._switchboard.connect("out", leg, uri, search, user.uri, None)
 
     async def hang_up(self, call_id: str, reason: str) -> None:
         """End the call with that id; KeyError when there is none."""

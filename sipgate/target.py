@@ -10,7 +10,7 @@ from .protocol.errors import SipError
 from .protocol.uri import Uri
 
 MAX_USER = 64
-_USER = re.compile(r"\*[0-9]{2}|[a-z0-9][a-z0-9._+-]*", re.ASCII)
+_USER = re.compile(r"\*[0-9]{2}(?:[a-z0-9][a-z0-9._+-]*)?|[a-z0-9][a-z0-9._+-]*", re.ASCII)
 _FINGERPRINT = re.compile(r"[a-z2-7]{32}", re.ASCII)
 
 

@@ -16,6 +16,12 @@ from . import USAGE_ERROR, give_up, parser, say
 
 REFUSED, NO_NODE = 1, 3
 DECLINED = (600, 603)
+FORWARDING = {
+    "forward-always": "all your calls",
+    "forward-busy": "calls that find you busy, or not to be disturbed",
+    "forward-no-answer": "calls that you do not take",
+    "forward-away": "calls while no phone of yours is on",
+}
 EXAMPLES = """\
 Examples:
 
@@ -24,6 +30,8 @@ Examples:
   fc-calls settings --do-not-disturb on
                                  no call rings until it is off; all are listed as missed
   fc-calls settings --call-waiting off
+  fc-calls settings --forward-no-answer carol@mesh --no-answer-seconds 15
+  fc-calls settings --forward-no-answer off
                                  while you are in a call, a second one hears that you are busy
   fc-calls history --missed      the calls that nobody here answered
   fc-calls history --erase       forgets all calls that are over, on disk too
@@ -67,6 +75,11 @@ def _arguments() -> argparse.Namespace:
     settings = verbs.add_parser("settings", help="whether calls ring: show it, or change it")
     for name, says in (("do-not-disturb", "no call rings"), ("call-waiting", "a second call rings, too")):
         settings.add_argument(f"--{name}", choices=("on", "off"), help=says)
+    for name, which in FORWARDING.items():
+        settings.add_argument(f"--{name}", metavar="NAME", help=f"who gets {which}; off: nobody")
+    settings.add_argument(
+        "--no-answer-seconds", metavar="N", type=int, help="how long a call rings before it goes on (20)"
+    )
     settings.set_defaults(run=_settings)
 
     history = verbs.add_parser("history", help="the calls that are over, the latest first")
@@ -102,8 +115,13 @@ def _hang_up(client: ControlClient, arguments: argparse.Namespace) -> None:
 
 
 def _settings(client: ControlClient, arguments: argparse.Namespace) -> None:
-    given = {name: getattr(arguments, name) for name in ("do_not_disturb", "call_waiting")}
-    changes = {name: value == "on" for name, value in given.items() if value is not None}
+    switched = {name: getattr(arguments, name) for name in ("do_not_disturb", "call_waiting")}
+    changes: dict[str, Any] = {name: value == "on" for name, value in switched.items() if value is not None}
+    for name in (option.replace("-", "_") for option in FORWARDING):
+        if (whom := getattr(arguments, name)) is not None:
+            changes[name] = "" if whom == "off" else whom
+    if arguments.no_answer_seconds is not None:
+        changes["no_answer_seconds"] = arguments.no_answer_seconds
     answer = (
         client.request("PATCH", "/v1/settings", changes) if changes else client.request("GET", "/v1/settings")
     )
@@ -111,7 +129,8 @@ def _settings(client: ControlClient, arguments: argparse.Namespace) -> None:
         say(dumps(answer))
         return
     for name, value in answer.items():
-        say(f"{name.replace('_', ' ')}: {'on' if value else 'off'}")
+        shown = value or "off" if not isinstance(value, bool) else "on" if value else "off"
+        say(f"{name.replace('_', ' ')}: {str(shown).removeprefix('sip:')}")
 
 
 def _history(client: ControlClient, arguments: argparse.Namespace) -> None:
@@ -149,7 +168,8 @@ def past(call: dict[str, Any]) -> str:
 def _who(call: dict[str, Any]) -> str:
     toward = "to" if call["direction"] == "out" else "from"
     trust = TRUST_WORDS.get(call["trust"], call["trust"])
-    return f"{toward} {call['peer'].removeprefix('sip:')}" + (f" ({trust})" if trust else "")
+    by = f" by way of {call['forwarded_by'].removeprefix('sip:')}" if call["forwarded_by"] else ""
+    return f"{toward} {call['peer'].removeprefix('sip:')}" + (f" ({trust})" if trust else "") + by
 
 
 def _end(call: dict[str, Any]) -> str:

@@ -1,17 +1,20 @@
 """The control API's requests about the user's settings (docs/control-api.md)."""
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from aiohttp import web
+
+Value = bool | int | str
 
 
 class Settings(Protocol):
     """What these requests ask of the node."""
 
-    def shown(self) -> dict[str, bool]:
+    def shown(self) -> Mapping[str, Value]:
         """Return each setting."""
 
-    def change(self, changes: dict[str, Any]) -> dict[str, bool]:
+    def change(self, changes: dict[str, Any]) -> Mapping[str, Value]:
         """Change some; return all, or raise FreeCallError with a sentence."""
 
 

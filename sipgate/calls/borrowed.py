@@ -37,7 +37,7 @@ class Lender(Protocol):
         """Do something beside, as long as the call stands."""
         ...
 
-    async def ended(self) -> None:
+    async def wait_ended(self) -> object:
         """Wait until the call is over."""
         ...
 

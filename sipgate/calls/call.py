@@ -10,9 +10,11 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeAlias
 
+from sipgate.call_rules import Forwarded
 from sipgate.events import (
     CallAnswered,
     CallEnded,
+    CallForwarded,
     CallRefused,
     CallStarted,
     Direction,
@@ -23,7 +25,8 @@ from sipgate.protocol.b2bua import Action, Input, State, step
 from sipgate.protocol.refer import Refer
 
 from .cause import CANCELLED, ELSEWHERE, Cause
-from .happenings import Callee, Find, Gone, NotFound, Stopped, ended_by
+from .ending import Ending
+from .happenings import Callee, Gone, NotFound, Search, Stopped
 from .inviting import Inviting
 from .joint import Joint
 from .leg import (
@@ -43,13 +46,14 @@ from .leg import (
 )
 from .reoffer import CALL_ENDED, Reoffers
 from .ringing import Ringing
+from .seeking import Seeking
 from .transfer import Exchange, Transfers
 
 Event: TypeAlias = LegEvent | Callee | NotFound | Stopped | Gone
 
 
 class Call:
-    """A call through this node. `find` says whom to invite; it may take its time."""
+    """A call through this node. `search` finds whom to invite."""
 
     def __init__(
         self,
@@ -58,7 +62,7 @@ class Call:
         direction: Direction,
         caller: CallerLeg,
         target: str,
-        find: Find,
+        search: Search,
         ring_timeout: float,
         on_event: Callable[[GatewayEvent], None],
         exchange: Exchange,
@@ -67,51 +71,48 @@ class Call:
         self.direction: Direction = direction
         self.peer_uri = target
         self.state = State.RESOLVING
-        self.joint = Joint(call_id)
+        self._seeking = Seeking(call_id, search, self.post)
         self._a = caller
         self._b: CalleeLeg | None = None
-        self._find = find
         self._ring_timeout = ring_timeout
         self._on_event = on_event
         self._mailbox: asyncio.Queue[Event] = asyncio.Queue()
-        self._over = asyncio.Event()
         self._confirmed = asyncio.Event()
-        self._end: CallEnded | CallRefused | None = None
+        self._ending = Ending(call_id, direction, on_event)
         self._cause = Cause(500, "The call ended through a fault of this node")
         self._callee: Callee | None = None
         self._inviting = Inviting(lambda leg: self.post(Gone(leg)))
-        self._ringing = Ringing(call_id, direction, caller, self.joint, on_event)
+        self._ringing = Ringing(call_id, direction, caller, on_event)
         self._refusal = Refusal(500, self._cause.text)
         self._answer = b""
         self._stray: CalleeLeg | None = None
         self._beside: set[asyncio.Task[None]] = set()
         self._reoffers = Reoffers(self)
-        self._transfers = Transfers(exchange, self._joined_with)
+        self._transfers = Transfers(exchange, lambda leg: dict(self.joined()).get(leg))
         self._lent: set[Leg] = set()
 
     # -- what the owner may do
 
     async def wait_ended(self) -> CallEnded | CallRefused:
         """Wait until the call is over; tell how it ended."""
-        await self._over.wait()
-        assert self._end is not None
-        return self._end
+        return await self._ending.wait()
 
     async def hang_up(self, reason: str) -> None:
         """End the call from this node; returns when it is over (the parties' last words may still be due)."""
         self.post(Stopped(Input.HANG_UP, Cause(480 if self._b is None else 200, reason)))
-        await self._over.wait()
+        await self._ending.wait()
 
     async def confirmed(self) -> bool:
         """Wait until the caller has confirmed the answer, or the call is over; tell whether it stands."""
         await self._confirmed.wait()
         return self.state is State.ESTABLISHED
 
-    async def ended(self) -> None:
-        """Wait until the call is over."""
-        await self._over.wait()
-
     # -- what the legs see (leg.Junction)
+
+    @property
+    def joint(self) -> Joint:
+        """What turns one side's SDP into the other's."""
+        return self._seeking.joint
 
     def post(self, event: Event) -> None:
         """Put an event in the queue of the call."""
@@ -167,9 +168,6 @@ class Call:
             return ()
         return (self._a, self._b), (self._b, self._a)
 
-    def _joined_with(self, leg: Leg) -> Leg | None:
-        return dict(self.joined()).get(leg)
-
     def lend(self, leg: Leg) -> None:
         """Say nothing to that leg any more: another call has it."""
         self._lent.add(leg)
@@ -200,14 +198,14 @@ class Call:
                     await leg.aclose()
 
     async def _live(self) -> None:
-        timer = self._tasks.create_task(self._time_out())
-        media = self._tasks.create_task(self._look_up())
+        self._timer = self._tasks.create_task(self._time_out(self._ring_timeout))
+        self._seeking.begin(self._tasks)
         while self.state is not State.OVER:
             await self._take(await self._mailbox.get())
             if self._b is not None:
-                timer.cancel()
-        timer.cancel()
-        media.cancel()
+                self._timer.cancel()
+        self._timer.cancel()
+        self._seeking.stop()
 
     async def _drain(self) -> None:
         """The call is over for both parties; wait for invitations that still owe us their final answer."""
@@ -216,17 +214,8 @@ class Call:
         while self._inviting:
             await self._take(await self._mailbox.get())
 
-    async def _look_up(self) -> None:
-        try:
-            self.post(await self._find(self.joint))
-        except Refusal as refusal:
-            self.post(NotFound(refusal))
-        else:
-            if self.joint.media is not None:
-                self.post(Stopped(Input.MEDIA_FAILED, Cause(*await self.joint.media.failed())))
-
-    async def _time_out(self) -> None:
-        await asyncio.sleep(self._ring_timeout)
+    async def _time_out(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
         self.post(Stopped(Input.TIMEOUT, Cause(480, "Nobody answered in time")))
 
     async def _take(self, event: Event) -> None:
@@ -236,13 +225,19 @@ class Call:
         before = self.state
         self.state, actions = step(before, given)
         if before is not State.OVER and self.state is State.OVER:
-            if given not in (Input.CANCEL, Input.HANG_UP) and self._b is None:
-                self._cause = Cause(self._refusal.status, self._refusal.reason)
-            self._end = self._ending(given)
+            self._decide(given, has_rung=before is State.RINGING)
         if self.state in (State.ESTABLISHED, State.OVER):
             self._confirmed.set()
         for action in actions:
             await self._act(action, event)
+
+    def _decide(self, given: Input, *, has_rung: bool) -> None:
+        """Note how the call ends, and what the caller hears if nobody took it."""
+        if self._b is None and given not in (Input.CANCEL, Input.HANG_UP):
+            if self._callee is not None and given in (Input.REFUSED, Input.TIMEOUT):
+                self._refusal = self._callee.instead(self._refusal, has_rung)
+            self._cause = Cause(self._refusal.status, self._refusal.reason)
+        self._ending.decide(given, self._cause, peer_uri=self.peer_uri, was_answered=self._b is not None)
 
     # -- what an event means
 
@@ -264,6 +259,9 @@ class Call:
         match event:
             case Callee():
                 self._callee = event
+                if event.seconds is not None:
+                    self._timer.cancel()
+                    self._timer = self._tasks.create_task(self._time_out(event.seconds))
                 self._a.present(event.peer)
                 return Input.FOUND
             case NotFound(refusal):
@@ -282,7 +280,15 @@ class Call:
         if best is None:
             return None
         self._refusal = best
-        return Input.REFUSED
+        return (
+            self._follow(best) if isinstance(best, Forwarded) and self.direction == "out" else Input.REFUSED
+        )
+
+    def _follow(self, forwarded: Forwarded) -> Input:
+        """Prepare to call whom the callee says, if that can be done."""
+        refusal = self._seeking.forward(forwarded, is_heard=self._ringing.has_answered)
+        self._refusal = refusal or forwarded
+        return Input.REFUSED if refusal else Input.FORWARDED
 
     async def _read_answer(self, event: Answered) -> Input:
         """Turn the answer of the first leg for the caller; any other is a stray."""
@@ -322,23 +328,25 @@ class Call:
             case Action.RING_A:
                 assert isinstance(event, Progress)
                 assert self._callee is not None
-                await self._ringing.ring(event, self._callee.peer)
+                await self._ringing.ring(event, self._callee.peer, self.joint)
             case Action.ANSWER_A:
                 await self._answer_caller()
             case Action.REFUSE_A:
                 await self._a.refuse(self._refusal)
             case Action.INVITE_B:
                 self._invite()
+            case Action.FIND_AGAIN:
+                await self._find_again()
             case _:
                 self._part(action)
 
     def _part(self, action: Action) -> None:
         """Take leave of a leg; none of it is waited for."""
         match action:
-            case Action.BYE_A:
-                self._bye(self._a)
-            case Action.BYE_B if self._b is not None:
-                self._bye(self._b)
+            case Action.BYE_A | Action.BYE_B:
+                leg = self._a if action is Action.BYE_A else self._b
+                if leg is not None and leg not in self._lent:
+                    self._tasks.create_task(leg.bye(self._cause))
             case Action.BYE_STRAY if self._stray is not None:
                 self._tasks.create_task(self._drop(self._stray))
             case Action.CANCEL_OTHERS:
@@ -348,19 +356,27 @@ class Call:
             case _:
                 raise AssertionError(action)
 
-    def _bye(self, leg: Leg) -> None:
-        if leg not in self._lent:
-            self._tasks.create_task(leg.bye(self._cause))
-
     def _cancel(self, cause: Cause) -> None:
         for cancelling in self._inviting.cancel(cause):
             self._tasks.create_task(cancelling)
 
     def _invite(self) -> None:
         assert self._callee is not None
-        peer = self._callee.peer
-        self._on_event(CallStarted.of(peer, self.id, self.direction, self._callee.call_id))
+        self._on_event(CallStarted.of(self._callee.peer, self.id, self.direction, self._callee.call_id))
         self._inviting.begin(self._callee.legs, self._callee.offer, self, self._tasks)
+
+    async def _find_again(self) -> None:
+        """Leave whom we called, and look for the one to whom they forward the call."""
+        assert self._callee is not None
+        assert isinstance(self._refusal, Forwarded)
+        by, self.peer_uri = self._callee.peer.uri, self._seeking.target
+        self._on_event(CallForwarded(self.id, by, self.peer_uri, self._refusal.why))
+        for leg in self._callee.legs:
+            await leg.aclose()
+        self._callee = None
+        await self._ringing.forward()
+        await self._seeking.give_up()
+        self._seeking.begin(self._tasks)
 
     async def _drop(self, leg: CalleeLeg) -> None:
         """Confirm an answer that nobody wants, and hang up: a 2xx cannot be turned away otherwise."""
@@ -375,21 +391,8 @@ class Call:
         self._on_event(CallAnswered(self.id))
         await self._a.answer(self._answer)
 
-    # -- how it ended
-
-    def _ending(self, given: Input) -> CallEnded | CallRefused:
-        """Return what the owner is told of the end."""
-        if self._b is None and given not in (Input.CANCEL, Input.HANG_UP):
-            return CallRefused(self.id, self._cause.status, self._cause.text, self.peer_uri, self.direction)
-        return CallEnded(self.id, ended_by(given, self.direction), self._cause.text, self._cause.status)
-
     def _declare_over(self) -> None:
         """Tell the owner once."""
-        if self._over.is_set():
-            return
-        if self._end is None:
-            self._end = CallEnded(self.id, "node", self._cause.text, self._cause.status)
         self.state = State.OVER
-        self._over.set()
         self._confirmed.set()
-        self._on_event(self._end)
+        self._ending.declare(self._cause)

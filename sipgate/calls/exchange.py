@@ -19,7 +19,7 @@ from .borrowed import innermost
 from .call import Call
 from .dialog_leg import DialogLeg
 from .handset_leg import HandsetLeg
-from .happenings import Find
+from .happenings import Search
 from .leg import CallerLeg, Leg
 from .node import Node
 from .outgoing import CallingPhone, Outgoing, Referral
@@ -45,7 +45,13 @@ class Calls(Protocol):
         ...
 
     def connect(
-        self, direction: Direction, caller: CallerLeg, target: str, find: Find, user: str, peer: bytes | None
+        self,
+        direction: Direction,
+        caller: CallerLeg,
+        target: str,
+        search: Search,
+        user: str,
+        peer: bytes | None,
     ) -> Call:
         """Begin a call."""
         ...
@@ -166,7 +172,7 @@ class CallExchange:
             self._tell(old, new.id, "transferee", user.uri, target)
 
         sent_on = SentOn(inner, old.call, old.beyond, old.leg, joined)
-        new = self._calls.connect("out", sent_on, target, outgoing.find, user.uri, None)
+        new = self._calls.connect("out", sent_on, target, outgoing, user.uri, None)
         return sent_on
 
     async def take_over_here(self, replaces: Replaces, newcomer: Peer, into: str) -> TakenOver | None:

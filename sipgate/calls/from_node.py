@@ -61,7 +61,7 @@ class FromNode:
             standing,
             partial(self.switchboard.calls_beside, local),
         )
-        return self.switchboard.connect("in", leg, caller.uri, incoming.find, local, key)
+        return self.switchboard.connect("in", leg, caller.uri, incoming, local, key)
 
     async def _replaced(self, request: Request, local: str) -> Replaced | None:
         """Return the call of this very user that the new one takes the place of, if it does; raise `Refusal`."""

@@ -71,7 +71,7 @@ class FromPhone:
         leg = self._leg(transaction, user, local_host)
         phone = CallingPhone(local_host, (flow.remote[0], flow.remote[1]), offer, max_forwards)
         outgoing = Outgoing(self.node, user, target, phone, referral)
-        return self.switchboard.connect("out", leg, target, outgoing.find, user.uri, None)
+        return self.switchboard.connect("out", leg, target, outgoing, user.uri, None)
 
     async def _replacing(self, request: Request, user: LocalUser) -> Referral | None:
         """Return what a phone that takes over a call of its user's other phone asks for; raise `Refusal`.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol
 
+from sipgate.call_rules import Forwarded, Outcome, as_it_is
 from sipgate.events import By, Direction
 from sipgate.ports import Peer, Refusal
 from sipgate.protocol.b2bua import Input
@@ -17,12 +17,18 @@ from .leg import CalleeLeg
 
 @dataclass(frozen=True)
 class Callee:
-    """Who will be called, through which legs, with which offer. `call_id` is that of the B legs."""
+    """Who will be called, through which legs, with which offer. `call_id` is that of the B legs.
+
+    They ring for `seconds`, if that is less than the caller waits. `instead` turns the refusal of a call that nobody
+    took, told whether it has rung, into what the caller hears.
+    """
 
     peer: Peer
     call_id: str
     offer: bytes
     legs: tuple[CalleeLeg, ...]
+    seconds: float | None = None
+    instead: Outcome = as_it_is
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,21 @@ class Gone:
     leg: CalleeLeg
 
 
-Find: TypeAlias = Callable[[Joint], Awaitable[Callee]]
+class Search(Protocol):
+    """Finds whom to invite."""
+
+    @property
+    def target(self) -> str:
+        """The URI that was called."""
+        ...
+
+    async def find(self, joint: Joint) -> Callee:
+        """Return whom to invite and with which offer, which may take its time; raise `Refusal`."""
+        ...
+
+    def forwarded(self, forwarded: Forwarded) -> Search:
+        """Return what finds the one to whom the call goes on; raise `Refusal` when that is not to be done."""
+        ...
 
 
 def ended_by(given: Input, direction: Direction) -> By:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
+from sipgate.call_rules import Forwarded
 from sipgate.events import CallMissed
 from sipgate.location import Binding
 from sipgate.ports import IncomingCaller, LocalUser, MediaContext, Peer, Refusal, Service
-from sipgate.target import is_dial_code
+from sipgate.protocol.errors import SipError
+from sipgate.protocol.uri import Uri
+from sipgate.target import is_dial_code, mesh_uri
 
 from .happenings import Callee
 from .joint import Joint
@@ -63,6 +67,15 @@ class Incoming:
     replaced: Replaced | None = None
     calls_beside: Callable[[], int] = lambda: 0
 
+    @property
+    def target(self) -> str:
+        """See `Search.target`."""
+        return self.called.uri
+
+    def forwarded(self, forwarded: Forwarded) -> Incoming:
+        """See `Search.forwarded`: it is the caller's node that calls somebody else."""
+        raise forwarded
+
     async def find(self, joint: Joint) -> Callee:
         """Return whom to invite and with which offer; raise `Refusal`."""
         peer = await self.node.admission.admit(self.caller)
@@ -88,7 +101,7 @@ class Incoming:
         return Callee(peer, self.call_id, offer, (ServiceLeg(make()),))
 
     async def _to_phones(self, joint: Joint, peer: Peer, user: LocalUser) -> Callee:
-        phones, handsets = self._phones_of(user, peer), self.node.handsets
+        (seconds, phones), handsets = self._phones_of(user, peer), self.node.handsets
         host = phones[0].route.local_host if phones else LOOPBACK
         beside = frozenset({host} if handsets.has(user.username) else ())
         offer = await self._open_media(joint, peer, host, addresses_of(phones) | beside)
@@ -96,17 +109,30 @@ class Incoming:
         all_legs: tuple[CalleeLeg, ...] = (*legs, *handsets.legs(user.username, peer))
         if not all_legs:
             raise Refusal(486, f"{user.display_name} has too many calls already")
-        return Callee(peer, self.call_id, offer, all_legs)
+        return Callee(peer, self.call_id, offer, all_legs, seconds, partial(self._instead, user, peer))
 
-    def _phones_of(self, user: LocalUser, peer: Peer) -> tuple[Binding, ...]:
-        """Return the phones to ring; when there is none to ring, the call has been missed."""
+    def _phones_of(self, user: LocalUser, peer: Peer) -> tuple[float | None, tuple[Binding, ...]]:
+        """Return how long to ring which phones; a call that neither rings nor goes on to somebody has been missed."""
         try:
-            self.node.rules.before_ringing(user, peer, self.calls_beside())
-            return phones_of(self.node, user, beside=self.node.handsets.has(user.username))
-        except Refusal:
-            missed = CallMissed(self.call_id, user.username, peer.uri, peer.display_name, peer.trust)
-            self.node.on_event(missed)
-            raise
+            seconds = self.node.rules.before_ringing(user, peer, self.calls_beside())
+            return seconds, phones_of(self.node, user, beside=self.node.handsets.has(user.username))
+        except Refusal as refusal:
+            instead = self._instead(user, peer, refusal, has_rung=False)
+            if not isinstance(instead, Forwarded):
+                missed = CallMissed(self.call_id, user.username, peer.uri, peer.display_name, peer.trust)
+                self.node.on_event(missed)
+            raise instead from refusal
+
+    def _instead(self, user: LocalUser, peer: Peer, refusal: Refusal, has_rung: bool) -> Refusal:
+        """Return what the caller hears; a phone too may say whom to call, at an address of the mesh."""
+        if not isinstance(refusal, Forwarded):
+            return self.node.rules.instead(user, peer, refusal, has_rung=has_rung)
+        try:
+            return Forwarded(
+                mesh_uri(Uri.parse(refusal.to), self.node.domain, ()), refusal.why, refusal.reason
+            )
+        except (SipError, Refusal):
+            return Refusal(480, f"A phone of {user.display_name} sends callers to where they cannot go")
 
     async def _open_media(
         self, joint: Joint, peer: Peer, phone_host: str, phone_allowed: frozenset[str]

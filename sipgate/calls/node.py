@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sipgate.call_rules import CallRules, RingAlways
@@ -41,7 +41,7 @@ class Node:
     directory: Directory
     admission: Admission
     media: MediaFactory
-    services: Mapping[str, Callable[[], Service]]
+    services: Callable[[str], Callable[[], Service] | None]
     location: Location
     limits: Limits
     on_event: Callable[[GatewayEvent], None]
@@ -67,7 +67,7 @@ class Node:
 
     def service_for(self, uri: str, user: LocalUser | None) -> Callable[[], Service] | None:
         """Return what makes the service that answers calls to a URI, if one does."""
-        return self.services.get(uri) or (self.services.get(user.uri) if user is not None else None)
+        return self.services(uri) or (self.services(user.uri) if user is not None else None)
 
     def as_peer(self, user: LocalUser) -> Peer:
         """Return one of our own users as another of them sees them."""

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from sipgate.call_rules import Forwarded
 from sipgate.handset import Handset
-from sipgate.ports import LocalUser, MediaContext, Peer
+from sipgate.ports import LocalUser, MediaContext, Peer, Refusal
+from sipgate.protocol.diversion import Diversion
+from sipgate.protocol.errors import SipError
 from sipgate.protocol.replaces import Replaces
+from sipgate.protocol.uri import Uri
+from sipgate.target import is_dial_code, mesh_uri
 from sipgate.transport import Address
 
 from .happenings import Callee
@@ -16,6 +21,8 @@ from .mesh_leg import leg_to_node
 from .node import Node
 from .phones import legs_to, phones_of
 from .taken_over import TakenOver
+
+MAX_DIVERSIONS = 5
 
 
 @dataclass(frozen=True)
@@ -48,13 +55,28 @@ class Referral:
 
 @dataclass(frozen=True)
 class Outgoing:
-    """Finds the callee of a call from `user`."""
+    """Finds the callee of a call from `user`. `diversions` are those that have sent it on, the latest first."""
 
     node: Node
     user: LocalUser
     target: str
     phone: CallingPhone
     referral: Referral | None = None
+    diversions: tuple[Diversion, ...] = ()
+
+    def forwarded(self, forwarded: Forwarded) -> Outgoing:
+        """Return what finds the one to whom the call goes on, at most `MAX_DIVERSIONS` times; raise `Refusal`."""
+        try:
+            target = mesh_uri(Uri.parse(forwarded.to), self.node.domain, ())
+        except (SipError, Refusal):
+            raise Refusal(480, "The call was forwarded to where it cannot go") from None
+        before = {self.target, *(each.diverter for each in self.diversions)}
+        if target in before or is_dial_code(target):
+            raise Refusal(482, "The call was forwarded back to where it had been")
+        if len(before) > MAX_DIVERSIONS:
+            raise Refusal(480, "The call was forwarded too often")
+        diversions = (Diversion(self.target, forwarded.why), *self.diversions)
+        return replace(self, target=target, referral=None, diversions=diversions)
 
     async def find(self, joint: Joint) -> Callee:
         """Return whom to invite and with which offer; raise `Refusal`."""
@@ -95,6 +117,7 @@ class Outgoing:
         peer = await self.node.directory.resolve(target)
         call_id = self.node.token()
         headers = () if self.referral is None else self.referral.headers()
+        headers += tuple(("Diversion", str(each)) for each in self.diversions)
         leg = leg_to_node(self.node, peer, target, self.user, call_id, self.phone.max_forwards, headers)
         allowed = self.phone.address[0] if self.phone.address is not None else self.phone.phone_host
         context = MediaContext(

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from sipgate.call_rules import Forwarded
 from sipgate.ports import Refusal
+from sipgate.protocol.diversion import Diversion, reason_of
+from sipgate.protocol.errors import SipError
 from sipgate.protocol.message import Request, Response, reply
 from sipgate.protocol.reasons import REASONS
 from sipgate.protocol.session_timer import MIN_SE
@@ -70,6 +73,8 @@ def refuse(request: Request, refusal: Refusal, tag: str | None = None) -> Respon
         headers.add("Warning", f'399 mesh "{escape(plain(refusal.warning, MAX_TEXT))}"')
     for uri in refusal.alternatives:
         headers.add("Contact", f"<{uri}>")
+    if isinstance(refusal, Forwarded):
+        headers.add("Diversion", str(Diversion(request.to.uri.canonical(), refusal.why)))
     if isinstance(refusal, BadExtension):
         headers.add("Unsupported", ", ".join(refusal.tags))
     if refusal.challenge is not None:
@@ -99,13 +104,25 @@ def _advice(status: int, method: str) -> Iterable[tuple[str, str]]:
 def refusal_of(response: Response, *, is_made_up: bool, who: str) -> Refusal:
     """Return what a final failure means for the caller. `who` has refused: "phone" or "node".
 
-    What we do not follow (redirection) or cannot answer (a challenge) is told as 480.
+    What we do not follow (redirection to several) or cannot answer (a challenge) is told as 480.
     """
     if is_made_up and response.status != 487:
         return Refusal(480, f"The {who} that was called cannot be reached")
+    if response.status == 302 and not is_made_up and (forwarded := _forwarded(response)) is not None:
+        return forwarded
     if response.status < 400 or response.status in _NOT_PASSED_ON:
         return Refusal(480, f"The {who} that was called wants something that is not done here")
     return Refusal(response.status, _words(response))
+
+
+def _forwarded(response: Response) -> Forwarded | None:
+    try:
+        contacts = response.contacts
+    except SipError:
+        return None
+    if isinstance(contacts, str) or len(contacts) != 1:
+        return None
+    return Forwarded(str(contacts[0].uri), reason_of(response.headers.get_all("Diversion")))
 
 
 def _words(response: Response) -> str:

@@ -21,7 +21,10 @@ CALL_ENDED = Reply(487, "The call ended")
 class Session(Protocol):
     """What a change needs to know of its call."""
 
-    joint: Joint
+    @property
+    def joint(self) -> Joint:
+        """What turns one side's SDP into the other's."""
+        ...
 
     def other(self, leg: Leg) -> Leg | None:
         """Return the joined leg."""
@@ -35,7 +38,7 @@ class Session(Protocol):
         """Wait for the caller's ACK, which may be just behind a change; tell whether the call stands."""
         ...
 
-    async def ended(self) -> None:
+    async def wait_ended(self) -> object:
         """Wait until the call is over."""
         ...
 
@@ -91,7 +94,7 @@ class Reoffers:
     async def _unless_ended(self, other: Leg, method: str, offer: bytes) -> Reply:
         async with asyncio.TaskGroup() as tasks:
             asked = tasks.create_task(other.reoffer(method, offer))
-            ended = tasks.create_task(self._session.ended())
+            ended = tasks.create_task(self._session.wait_ended())
             await asyncio.wait((asked, ended), return_when=asyncio.FIRST_COMPLETED)
             ended.cancel()
             if asked.done():

@@ -11,6 +11,7 @@ from .joint import Joint
 from .leg import CallerLeg, Progress
 
 RINGING = 180
+FORWARDED = 181
 
 
 class Ringing:
@@ -21,30 +22,38 @@ class Ringing:
         call: str,
         direction: Direction,
         caller: CallerLeg,
-        joint: Joint,
         on_event: Callable[[GatewayEvent], None],
     ) -> None:
         self._call = call
         self._direction = direction
         self._caller = caller
-        self._joint = joint
         self._on_event = on_event
         self._rung: set[tuple[int, bytes | None]] = set()
 
-    async def ring(self, progress: Progress, peer: Peer) -> None:
+    @property
+    def has_answered(self) -> bool:
+        """Whether the caller has been given an early answer: another one would not be for this dialog."""
+        return any(sdp is not None for _, sdp in self._rung)
+
+    async def forward(self) -> None:
+        """Tell that the call goes on to somebody else, whose phones have not rung yet."""
+        self._rung.clear()
+        await self._caller.ring(FORWARDED, None, None)
+
+    async def ring(self, progress: Progress, peer: Peer, joint: Joint) -> None:
         """Pass an 18x on, if it says something new."""
         if progress.fragment is not None:
-            await self._joint.take_fragment(progress.fragment)
-        sdp = await self._early_answer(progress, peer)
+            await joint.take_fragment(progress.fragment)
+        sdp = await self._early_answer(progress, peer, joint)
         if (progress.status, sdp) in self._rung:
             return
         if progress.status == RINGING and not any(status == RINGING for status, _ in self._rung):
             self._on_event(CallRinging(self._call))
-        fragment = self._joint.fragment() if not self._rung and sdp is None and peer.known else None
+        fragment = joint.fragment() if not self._rung and sdp is None and peer.known else None
         self._rung.add((progress.status, sdp))
         await self._caller.ring(progress.status, sdp, fragment)
 
-    async def _early_answer(self, progress: Progress, peer: Peer) -> bytes | None:
+    async def _early_answer(self, progress: Progress, peer: Peer, joint: Joint) -> bytes | None:
         """Turn an early answer; one that cannot be served is left out, for the final one decides.
 
         A stranger gets none: the answer for the mesh says where we are, and that waits until somebody picks up.
@@ -52,6 +61,6 @@ class Ringing:
         if not progress.sdp or (self._direction == "in" and not peer.known):
             return None
         try:
-            return await self._joint.answer(progress.leg.side, progress.sdp)
+            return await joint.answer(progress.leg.side, progress.sdp)
         except MediaRefused:
             return None

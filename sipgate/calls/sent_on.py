@@ -44,7 +44,7 @@ class SentOn(Borrowed):
         junction.spawn(self._watch_old_call())
 
     async def _watch_old_call(self) -> None:
-        await self._lender.ended()
+        await self._lender.wait_ended()
         await self._take(Input.PHONE_LEFT if not self._is_taken else Input.TRANSFEROR_LEFT)
 
     async def transferor_left(self) -> None:

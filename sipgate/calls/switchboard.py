@@ -14,7 +14,7 @@ from sipgate.protocol.message import Request
 
 from .call import Call
 from .exchange import CallExchange
-from .happenings import Find
+from .happenings import Search
 from .leg import CallerLeg
 from .node import Node
 
@@ -61,7 +61,13 @@ class Switchboard:
         return max(0, self._users[user] - 1)
 
     def connect(
-        self, direction: Direction, caller: CallerLeg, target: str, find: Find, user: str, peer: bytes | None
+        self,
+        direction: Direction,
+        caller: CallerLeg,
+        target: str,
+        search: Search,
+        user: str,
+        peer: bytes | None,
     ) -> Call:
         """Begin a call; `check_room` has been asked."""
         limits = self._node.limits
@@ -70,7 +76,7 @@ class Switchboard:
             direction=direction,
             caller=caller,
             target=target,
-            find=find,
+            search=search,
             ring_timeout=limits.ring_timeout + (CALLERS_PATIENCE if direction == "out" else 0),
             on_event=self._node.on_event,
             exchange=self.exchange,

@@ -24,6 +24,7 @@ class Input(Enum):
 
     FOUND = auto()  # callee known, media open: B legs can be invited
     REFUSED = auto()  # not found, not allowed, or every B leg has said no
+    FORWARDED = auto()  # the callee's node says whom to call instead, and that can be done
     PROVISIONAL = auto()  # 18x on a B leg
     ANSWER = auto()  # 2xx on a B leg, and its SDP can be served
     UNUSABLE_ANSWER = auto()  # 2xx on a B leg, but its SDP cannot be served
@@ -41,6 +42,7 @@ class Action(Enum):
     """What to do about it."""
 
     INVITE_B = auto()
+    FIND_AGAIN = auto()  # look for whom the call is forwarded to, with media of its own
     RING_A = auto()  # pass the 18x on
     CANCEL_OTHERS = auto()  # "Call completed elsewhere"
     ANSWER_A = auto()
@@ -70,6 +72,7 @@ TABLE: dict[tuple[State, Input], tuple[State, tuple[Action, ...]]] = {
             G.ANSWER: (S.ANSWERED, (A.CANCEL_OTHERS, A.ANSWER_A)),
             G.UNUSABLE_ANSWER: (S.OVER, (A.BYE_STRAY, A.CANCEL_B, A.REFUSE_A)),
             G.REFUSED: _GIVE_UP,
+            G.FORWARDED: (S.RESOLVING, (A.FIND_AGAIN,)),
             G.CANCEL: _GIVE_UP,
             G.TIMEOUT: _GIVE_UP,
             G.MEDIA_FAILED: _GIVE_UP,

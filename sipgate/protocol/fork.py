@@ -15,8 +15,8 @@ _TELLS_NOTHING = 408
 def preference(status: int) -> tuple[int, int]:
     """Return a sort key: the smallest is the response to pass on.
 
-    6xx first, then 4xx, 5xx, 3xx. RFC 3261 puts 3xx before 4xx; we do not follow redirections, so a busy
-    device is the better news. Among 4xx, 486 (a person chose to be busy) before the rest.
+    6xx first, then 4xx, 5xx, 3xx. RFC 3261 puts 3xx before 4xx; a device that is busy is better
+    news than one that sends callers elsewhere. Among 4xx, 486 (a person chose to be busy) before the rest.
     """
     group = {6: 0, 4: 1, 5: 2, 3: 3}[status // 100]
     if status == 486:

@@ -27,7 +27,7 @@ async def test_who_is_not_to_be_disturbed_or_is_in_a_call_is_busy_and_misses_it(
             switched = await run(
                 command("calls", "--data", str(other), "settings", "--do-not-disturb", "on"), cwd=ROOT
             )
-            assert switched.stdout == "do not disturb: on\ncall waiting: on\n"
+            assert switched.stdout.startswith("do not disturb: on\ncall waiting: on\nforward always: off\n")
             await bob.event("settings_changed")
             refused = await alice.call(bob.uri)
             assert (refused.json["status"], refused.json["reason"]) == (

@@ -1,5 +1,6 @@
-"""Transfer with real phones: three nodes, and after it the new pair hears each other and has confirmed anew."""
+"""Transfer and forwarding with real phones: the new pair of three nodes hears each other and has confirmed anew."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -9,12 +10,13 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
+from freecall.control.client import ControlClient
 from media.protocol.g711 import decode
 from tests.kit.baresip import Baresip, Line
 from tests.kit.capture import Capture, PhoneTraffic
 from tests.kit.linphone import Linphone
 from tests.kit.nodes import DataDirectory, Node, resolves
-from tests.kit.site import connect
+from tests.kit.site import answer, connect
 from tests.kit.speech import main_frequency, make_tone, read_wav
 
 pytestmark = [pytest.mark.interop, pytest.mark.asyncio(loop_scope="module")]
@@ -175,3 +177,46 @@ async def test_a_blind_transfer_by_linphone_to_somebody_who_declines(three: Thre
         assert (await three.bob.event("call_refused"))["status"] == 486
         await bob.hang_up()
         await three.alice.event("call_ended")
+
+
+async def test_calls_go_on_to_who_was_dialled_in(three: Three) -> None:
+    alice_calls = ControlClient(three.alice.data).request
+    bob_wants = ControlClient(three.bob.data).request
+    async with (
+        three.phone(three.alice) as alice,
+        three.phone(three.bob) as bob,
+        three.phone(three.carol) as carol,
+    ):
+        await bob.dial("sip:*72carol@mesh")
+        assert (await three.bob.event("settings_changed"))["forward_always"] == three.carol.uri
+        await bob.event("CALL_ESTABLISHED")
+        await bob.hang_up()
+        await bob.event("CALL_CLOSED")
+        await alice.dial(three.bob.uri)
+        await carol.event("CALL_INCOMING")
+        assert not bob.journal.has("CALL_INCOMING")
+        told = await three.alice.event("call_forwarded")
+        assert (told["by"], told["to"], told["reason"]) == (three.bob.uri, three.carol.uri, "unconditional")
+        await answer(alice, carol)
+        near = await three.alice.event("call_secured", peer=three.carol.uri)
+        far = await three.carol.event("call_secured", peer=three.alice.uri)
+        assert near["words"] == far["words"]
+        await hear(three, (alice, "carol"), (carol, "alice"))
+        await carol.hang_up()
+        await alice.event("CALL_CLOSED")
+        (latest,) = (await asyncio.to_thread(alice_calls, "GET", "/v1/history?last=1"))["history"]
+        assert (latest["peer"], latest["forwarded_by"]) == (three.carol.uri, three.bob.uri)
+        changes = {"forward_always": "", "forward_no_answer": "carol", "no_answer_seconds": 5}
+        await asyncio.to_thread(bob_wants, "PATCH", "/v1/settings", changes)
+        three.alice.journal.forget()
+        carol.journal.forget()
+        await alice.dial(three.bob.uri)
+        await bob.event("CALL_INCOMING")
+        await carol.event("CALL_INCOMING")
+        assert (await three.alice.event("call_forwarded"))["reason"] == "no-answer"
+        await answer(alice, carol)
+        await three.alice.event("call_secured", peer=three.carol.uri)
+        await hear(three, (alice, "carol"), (carol, "alice"))
+        await alice.hang_up()
+        await carol.event("CALL_CLOSED")
+        await asyncio.to_thread(bob_wants, "PATCH", "/v1/settings", {"forward_no_answer": ""})

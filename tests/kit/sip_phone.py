@@ -89,8 +89,7 @@ class PhoneCall:
         """Answer the INVITE."""
         assert self.transaction is not None
         response = reply(self.transaction.request, status, reason, tag=self.tag)
-        response.headers.add("Contact", self.phone.contact)
-        for name, value in headers.items():
+        for name, value in {"Contact": self.phone.contact, **headers}.items():
             response.headers.add(name.replace("_", "-"), value)
         if sdp:
             response.set_body("application/sdp", sdp)

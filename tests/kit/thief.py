@@ -224,7 +224,7 @@ def gateway(thief: Thief, posing_as: Victim) -> Gateway:
         directory=thief,
         admission=thief,
         media=thief,
-        services={thief.callee.uri: lambda: Inward(thief)},
+        services={thief.callee.uri: lambda: Inward(thief)}.get,
         on_event=lambda event: print(event, flush=True),
         supervise=guarded,
     )

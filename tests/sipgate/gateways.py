@@ -322,7 +322,7 @@ def _node(name: str, book: Book, limits: Limits | None, users: list[LocalUser]) 
         work=book,
         shows_calls=True,
         media=media,
-        services=services,
+        services=services.get,
         on_event=events.append,
         mailbox=mail,
         limits=limits,

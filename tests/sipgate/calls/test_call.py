@@ -1,23 +1,42 @@
 """The joining of legs, with legs that only remember: every race in the order that makes it a race."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 import pytest
 
+from sipgate.call_rules import Forwarded
 from sipgate.calls.call import Call
 from sipgate.calls.cause import Cause
-from sipgate.calls.happenings import Callee, Find
+from sipgate.calls.happenings import Callee, Search
 from sipgate.calls.joint import Joint
-from sipgate.calls.leg import Acked, Cancelled, NotAcked, Payload, Reply
-from sipgate.events import CallEnded, CallRefused, Direction, GatewayEvent
+from sipgate.calls.leg import Acked, Cancelled, Failed, NotAcked, Payload, Reply
+from sipgate.events import CallEnded, CallForwarded, CallRefused, Direction, GatewayEvent
 from sipgate.ports import Peer, Refusal
 
 from .fake_legs import PEER, FakeExchange, FakeLeg, FakeMedia
 
+Find = Callable[[Joint], Awaitable[Callee]]
 CANCEL = Cancelled(Cause(487, "gave up"))
+
+
+@dataclass
+class FakeSearch:
+    """Finds somebody; a call that is forwarded finds who is `next`."""
+
+    look_up: Find
+    next: Find | None = None
+    target: str = "sip:bob@mesh"
+
+    async def find(self, joint: Joint) -> Callee:
+        return await self.look_up(joint)
+
+    def forwarded(self, forwarded: Forwarded) -> Search:
+        if self.next is None:
+            raise Refusal(482, "no further")
+        return FakeSearch(self.next, None, forwarded.to)
 
 
 @dataclass
@@ -28,6 +47,7 @@ class Scene:
     media: FakeMedia
     events: list[GatewayEvent]
     exchange: FakeExchange
+    search: FakeSearch
     found: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def invited(self) -> None:
@@ -69,20 +89,20 @@ async def scene(
         joint.media = media
         return Callee(peer, "mesh-call-id", await joint.offer(a.side, b"offer"), tuple(b))
 
-    made: Find = look_up
+    search = FakeSearch(look_up)
     call = Call(
         "c1",
         direction=direction,
         caller=a,
         target="sip:bob@mesh",
-        find=lambda joint: made(joint),
+        search=search,
         ring_timeout=ring_timeout,
         on_event=events.append,
         exchange=exchange,
     )
-    it = Scene(call, a, b, media, events, exchange)
+    it = Scene(call, a, b, media, events, exchange, search)
     if find is not None:
-        made = find(it)
+        search.look_up = find(it)
     async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
         running = tasks.create_task(call.run())
         yield it
@@ -147,6 +167,82 @@ async def test_the_caller_hangs_up_while_the_callee_is_looked_up() -> None:
         await it.call.wait_ended()
     assert it.a.log == ["refuse 487"]
     assert it.events == [CallEnded("c1", "phone", "gave up", 487)]
+
+
+CAROL = replace(PEER, uri="sip:carol@mesh", display_name="carol")
+TO_CAROL = Forwarded("sip:carol@mesh", "away")
+
+
+async def test_a_forwarded_call_gets_media_of_its_own() -> None:
+    async with scene() as it:
+        carol, second = FakeLeg("mesh"), FakeMedia()
+
+        async def find_carol(joint: Joint) -> Callee:
+            joint.media = second
+            return Callee(CAROL, "second-call-id", await joint.offer("phone", b"offer"), (carol,))
+
+        it.search.next = find_carol
+        await it.invited()
+        it.b[0].rings()
+        it.call.post(Failed(it.b[0], TO_CAROL))
+        await carol.invited.wait()
+        assert (it.media.closed, it.b[0].closed, second.closed) == (1, 1, 0)
+        carol.rings()
+        carol.answers()
+        await settled()
+        assert it.call.peer_uri == "sip:carol@mesh"
+        carol.hangs_up()
+        await it.call.wait_ended()
+        carol.finished.set()
+    assert second.closed
+    assert carol.closed == 1
+    assert it.a.log == [
+        "present bob",
+        "ring 180 own-fragment",
+        "ring 181",
+        "present carol",
+        "ring 180 own-fragment",
+        "answer answer>phone",
+        "bye 200",
+    ]
+    assert it.names() == ["Started", "Ringing", "Forwarded", "Started", "Ringing", "Answered", "Ended"]
+    assert CallForwarded("c1", "sip:bob@mesh", "sip:carol@mesh", "away") in it.events
+
+
+async def test_who_gives_up_while_a_forwarded_call_is_looked_up_is_heard() -> None:
+    async with scene() as it:
+        looked = asyncio.Event()
+
+        async def long_search(joint: Joint) -> Callee:
+            looked.set()
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        it.search.next = long_search
+        await it.invited()
+        it.call.post(Failed(it.b[0], TO_CAROL))
+        await looked.wait()
+        it.call.post(CANCEL)
+        await it.call.wait_ended()
+    assert it.a.log[-1] == "refuse 487"
+
+
+async def test_a_call_whose_phone_hears_the_callees_node_already_is_not_forwarded() -> None:
+    async with scene() as it:
+        await it.invited()
+        it.b[0].rings(183, b"early")
+        it.call.post(Failed(it.b[0], TO_CAROL))
+        await it.call.wait_ended()
+    assert it.a.log[-1] == "refuse 480"
+    assert it.events[-1] == CallRefused("c1", 480, "Calls go on to carol@mesh", "sip:bob@mesh", "out")
+
+
+async def test_a_call_that_cannot_go_on_is_refused_with_the_reason() -> None:
+    async with scene() as it:
+        await it.invited()
+        it.call.post(Failed(it.b[0], TO_CAROL))
+        await it.call.wait_ended()
+    assert it.a.log[-1] == "refuse 482"
 
 
 async def test_cancel_while_ringing_reaches_every_device() -> None:

@@ -63,7 +63,7 @@ async def test_a_leg_that_is_lent_is_joined_with_nothing_and_not_hung_up() -> No
         assert it.call.other(it.b[0]) is None
         assert (await it.call.reoffer(it.b[0], "INVITE", b"x")).status == 491
         it.b[0].hangs_up()
-        await it.call.ended()
+        await it.call.wait_ended()
         await settled()
         assert not any(line.startswith("bye") for line in it.a.log)
         assert it.call.state is State.OVER
@@ -78,7 +78,7 @@ async def test_a_leg_that_is_taken_back_is_the_calls_own_again() -> None:
         it.call.take_back(it.a)
         assert it.call.other(it.b[0]) is it.a
         it.call.post(HungUp(it.b[0], Cause(200, "bye")))
-        await it.call.ended()
+        await it.call.wait_ended()
         await settled()
         assert it.a.log[-1] == "bye 200"
     assert it.a.closed == 1
@@ -88,5 +88,5 @@ async def test_only_a_call_that_stands_can_be_transferred() -> None:
     async with scene() as it:
         await it.established()
         it.a.hangs_up()
-        await it.call.ended()
+        await it.call.wait_ended()
         assert (await it.call.refer(it.b[0], CAROL)).status == 487

@@ -1,0 +1,69 @@
+"""Finding the callee of a call, and again when it is forwarded; its media is watched from there on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from sipgate.call_rules import Forwarded
+from sipgate.ports import Refusal
+from sipgate.protocol.b2bua import Input
+
+from .cause import Cause
+from .happenings import Callee, NotFound, Search, Stopped
+from .joint import Joint
+
+
+class Seeking:
+    """Looks for the callee, with a joint of its own for each one that is looked for. `post` hears of it."""
+
+    def __init__(
+        self, call: str, search: Search, post: Callable[[Callee | NotFound | Stopped], None]
+    ) -> None:
+        self.joint = Joint(call)
+        self._call = call
+        self._search = search
+        self._post = post
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def target(self) -> str:
+        """The URI that is looked for."""
+        return self._search.target
+
+    def begin(self, group: asyncio.TaskGroup) -> None:
+        """Look; the task belongs to `group`."""
+        self._task = group.create_task(self._seek(self._search, self.joint))
+
+    def forward(self, forwarded: Forwarded, *, is_heard: bool) -> Refusal | None:
+        """Look for somebody else when `begin` is called again; return why not, if that is not to be done.
+
+        `is_heard` tells that the phone has an early answer from where the call went first.
+        """
+        if is_heard:
+            return Refusal(480, forwarded.reason)
+        try:
+            self._search = self._search.forwarded(forwarded)
+        except Refusal as refusal:
+            return refusal
+        return None
+
+    async def give_up(self) -> None:
+        """Free the media of the one who was called before."""
+        self.stop()
+        await self.joint.aclose()
+        self.joint = Joint(self._call)
+
+    def stop(self) -> None:
+        """Look no longer, and watch the media no longer."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _seek(self, search: Search, joint: Joint) -> None:
+        try:
+            self._post(await search.find(joint))
+        except Refusal as refusal:
+            self._post(NotFound(refusal))
+        else:
+            if joint.media is not None:
+                self._post(Stopped(Input.MEDIA_FAILED, Cause(*await joint.media.failed())))
