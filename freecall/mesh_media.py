@@ -163,7 +163,7 @@ class MeshMedia:
 
     def _tell(self, context: MediaContext, key: bytes, known: dict[str, str], event: MediaEvent) -> None:
         """Tell one event; `known` keeps the call's short id for what is told after its end."""
-        from media.events import CallQuality, MediaConnected, Secured
+        from media.events import CallQuality, MediaConnected, PhonesSecureThemselves, Secured
 
         call = self._call_of(context.call_id, context.role)
         if call == context.call_id:
@@ -173,6 +173,8 @@ class MeshMedia:
             self._log.emit("call_media", call=call, setup_ms=round(event.setup_ms, 1))
         elif isinstance(event, Secured):
             self._secured(context, key, call, event)
+        elif isinstance(event, PhonesSecureThemselves):
+            self._log.emit("phones_secure_themselves", call=call)
         elif isinstance(event, CallQuality):
             figures = asdict(event)
             del figures["call_id"]

@@ -126,6 +126,9 @@ class Narrator:
         by = {"phone": "your side hung up", "peer": "the other side hung up"}.get(f["by"], f["reason"])
         return f"Ended: {who} ({by})"
 
+    def _phones_secure_themselves(self, f: dict[str, Any]) -> str:
+        return f"The phones secure themselves, too (ZRTP): {self._name(f)}. Compare what the phones show."
+
     def _call_quality(self, f: dict[str, Any]) -> str | None:
         """Say it once, at the end; the words are those of ITU-T G.107 Annex B, table B.1, put simply."""
         if not f["final"]:

@@ -32,7 +32,7 @@ class PlainLeg(PhoneLeg):
         if source == self._rtp_remote:
             self._last_heard = now
         elif now - self._last_heard <= RELATCH_SECONDS:
-            self._drop("phone_foreign_source")
+            self.drop("phone_foreign_source")
             return False
         return True
 

@@ -9,7 +9,7 @@ from .aiortc_adapter.dtls import CallCertificate
 from .assurance import Assurance, CallIdentity
 from .bridge import Bridge
 from .errors import MediaError, MediaRefused
-from .events import MediaEvent, MediaFailed, MediaStatistics
+from .events import MediaEvent, MediaFailed, MediaStatistics, PhonesSecureThemselves
 from .jobs import Job, Jobs
 from .mesh_leg import MeshLeg
 from .parties import Parties
@@ -24,6 +24,7 @@ from .protocol.transcript import Role
 from .protocol.transport import Setup, Transport
 from .quality_watch import QualityWatch
 from .statistics import collect
+from .zrtp_relay import ZrtpRelay
 
 __all__ = ["CallMedia", "Parties", "Role"]
 
@@ -100,6 +101,7 @@ class CallMedia:
         self._running = asyncio.Event()
         self._ended = asyncio.Event()
         self._is_released = False
+        self._phones_secure_themselves = False
 
     async def run(self) -> None:
         """Own the tasks of this call until `aclose()`, or until the media has failed."""
@@ -304,9 +306,17 @@ class CallMedia:
             section.phone, leg.ice, *leg.session.srtp(), self._assurance.gate, section.reception
         )
         section.bridge.start()
+        relay = ZrtpRelay(section.phone, leg.session, self._assurance.gate, self._phones_agreed)
+        section.phone.zrtp_sink, leg.beside = relay.from_phone, relay.from_mesh
+        self._start(relay.run)
         if section.media == "audio":
             self._quality.watch(section.bridge)
         self._assurance.keyed(leg)
+
+    def _phones_agreed(self) -> None:
+        if not self._phones_secure_themselves:
+            self._phones_secure_themselves = True
+            self._on_event(PhonesSecureThemselves(self._call_id))
 
     def _start(self, job: Job) -> None:
         self._jobs.start(partial(self._contain, job))

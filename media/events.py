@@ -57,7 +57,14 @@ class CallQuality:
     final: bool
 
 
-MediaEvent = MediaConnected | Secured | MediaFailed | CallQuality
+@dataclass(frozen=True)
+class PhonesSecureThemselves:
+    """The phones have agreed on keys of their own by ZRTP: what they say is encrypted from phone to phone as well."""
+
+    call_id: str
+
+
+MediaEvent = MediaConnected | Secured | MediaFailed | CallQuality | PhonesSecureThemselves
 
 
 @dataclass(frozen=True)

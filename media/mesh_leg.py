@@ -22,7 +22,10 @@ MAX_EARLY_DATA = 64
 
 
 class MeshLeg:
-    """One section's connection to the peer's node. `run()` does the work once `start()` lets it."""
+    """One section's connection to the peer's node. `run()` does the work once `start()` lets it.
+
+    What the peer says inside the association goes to `beside`, and to `inbox` unless that has taken it.
+    """
 
     def __init__(
         self,
@@ -41,6 +44,7 @@ class MeshLeg:
         )
         self.session: DtlsSession | None = None
         self.remote: Transport | None = None
+        self.beside: Callable[[bytes], bool] = lambda _: False
         self.inbox: asyncio.Queue[bytes] = asyncio.Queue(MAX_EARLY_DATA)
         self.keyed_after: float = 0.0
         self.keyed_at: float = 0.0
@@ -139,6 +143,8 @@ class MeshLeg:
 
     def _keep(self, data: bytes) -> None:
         """Keep a message of the peer for the confirmation; what floods is dropped, as DTLS may."""
+        if self.beside(data):
+            return
         try:
             self.inbox.put_nowait(data)
         except asyncio.QueueFull:

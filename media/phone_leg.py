@@ -7,6 +7,7 @@ from typing import Any, cast
 from .errors import MediaError
 from .protocol.phone_side import PhoneMedia
 from .protocol.rtp import MAX_PACKET_BYTES, RTP_HEADER_BYTES, is_passable, is_rtcp
+from .protocol.zrtp import is_zrtp
 
 RELATCH_SECONDS = 2.0
 """How long the latched source must be silent before another port of an allowed address may take its place."""
@@ -45,12 +46,14 @@ class PhoneLeg:
 
     Packets are taken only from the addresses in `allowed`. RTP goes where the phone's SDP says, if that is
     one, until the first packet shows where the phone really sends from (symmetric RTP, RFC 4961). Every
-    packet that is taken goes to `sink`, in the same call. `path` is how and where RTP goes out, once that is known.
+    packet that is taken goes to `sink`, in the same call, or to `zrtp_sink` if it is ZRTP. `path` is how and
+    where RTP goes out, once that is known.
     """
 
     def __init__(self, host: str, allowed: frozenset[str]) -> None:
         self.port = 0
         self.sink: Callable[[bytes], None] | None = None
+        self.zrtp_sink: Callable[[bytes], None] | None = None
         self.dropped: dict[str, int] = {}
         self._host = host
         self._allowed = allowed
@@ -108,15 +111,16 @@ class PhoneLeg:
         if 192 <= packet[1] <= 223 and not self.mux:
             remote, via = self._rtcp_remote, self._rtcp
         if remote is None or not self._sockets:
-            self._drop("phone_address_unknown")
+            self.drop("phone_address_unknown")
         else:
             via.transport.sendto(packet, remote)
 
-    def _drop(self, cause: str) -> None:
+    def drop(self, cause: str) -> None:
+        """Count a packet that is not passed on."""
         self.dropped[cause] = self.dropped.get(cause, 0) + 1
 
     def _too_early(self, _data: bytes, _source: Address) -> None:
-        self._drop("phone_too_early")
+        self.drop("phone_too_early")
 
     def _rtp_received(self, data: bytes, source: Address) -> None:
         """Take the usual packet without another call (each costs at this rate); look closer at all others."""
@@ -133,21 +137,25 @@ class PhoneLeg:
             self._other_received(data, source)
 
     def _other_received(self, data: bytes, source: Address) -> None:
-        if not is_passable(data):
-            self._drop("phone_not_rtp")
-        elif source[0] not in self._allowed:
-            self._drop("phone_foreign_source")
+        sink = self.sink
+        if is_zrtp(data):
+            sink = self.zrtp_sink
+        elif not is_passable(data):
+            self.drop("phone_not_rtp")
+            return
+        if source[0] not in self._allowed:
+            self.drop("phone_foreign_source")
         elif self._is_latched(source):
-            if self.sink is not None:
-                self.sink(data)
+            if sink is not None:
+                sink(data)
             else:
-                self._drop("phone_before_keys")
+                self.drop("phone_before_keys")
 
     def _is_latched(self, source: Address) -> bool:
         """Tell whether that is the phone; the first source is, and another one after a silence."""
         now = self._now()
         if source != self._latched and self._latched and now - self._last_heard <= RELATCH_SECONDS:
-            self._drop("phone_foreign_source")
+            self.drop("phone_foreign_source")
             return False
         self._latched = source
         self._send_rtp_to(source)
@@ -156,19 +164,19 @@ class PhoneLeg:
 
     def _rtcp_received(self, data: bytes, source: Address) -> None:
         if not is_passable(data) or not is_rtcp(data):
-            self._drop("phone_not_rtcp")
+            self.drop("phone_not_rtcp")
         elif source[0] not in self._allowed:
-            self._drop("phone_foreign_source")
+            self.drop("phone_foreign_source")
         else:
             self._rtcp_remote = source
             if self.sink is not None:
                 self.sink(data)
             else:
-                self._drop("phone_before_keys")
+                self.drop("phone_before_keys")
 
     async def aclose(self) -> None:
         """Close both ports."""
-        self.sink = self.path = None
+        self.sink = self.zrtp_sink = self.path = None
         sockets, self._sockets = self._sockets, []
         for bound in sockets:
             await bound.aclose()

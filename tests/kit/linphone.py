@@ -27,7 +27,7 @@ CONFIGURATION = """\
 bind_address=127.0.0.1
 guess_hostname=0
 contact="{name}" <sip:{name}@127.0.0.1>
-media_encryption=none
+media_encryption={encryption}
 use_ipv6=0
 default_proxy=0
 register_only_when_network_is_up=0
@@ -76,6 +76,8 @@ enabled=1
 class Linphone:
     """One phone (G.711); an async context manager. It answers by itself and plays `speech` (8 kHz, mono).
 
+    `encryption` is linphone's word: none, srtp, zrtp or dtls.
+
     It subscribes to the presence of its `friends` (URIs) and says on the terminal when one comes or goes.
     """
 
@@ -85,6 +87,7 @@ class Linphone:
     transport: str = "udp"
     friends: Sequence[str] = ()
     publishes: bool = False
+    encryption: str = "none"
     journal: Journal = field(init=False)
     _folder: Path = field(init=False)
     _terminal: int = field(init=False)
@@ -156,6 +159,7 @@ class Linphone:
         )
         return friends + CONFIGURATION.format(
             publish=int(self.publishes),
+            encryption=self.encryption,
             ports=f"sip_port={ports[0]}\nsip_tcp_port={ports[1]}\nsip_tls_port=0",
             rtp_port=rtp_port,
             name=self.line.username,
