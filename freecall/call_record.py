@@ -7,6 +7,9 @@ from typing import Any
 
 MAX_TEXT = 256
 
+Sound = dict[str, Any]
+"""The fields of a call that tell what it sounds like: ``mos``, ``loss``, ``jitter_ms``, ``round_trip_ms``."""
+
 
 @dataclass(frozen=True)
 class CallRecord:
@@ -15,7 +18,8 @@ class CallRecord:
     ``started_at`` is in Unix seconds, ``duration`` in seconds since the answer. ``trust`` is what was known of the
     peer before the call; ``fingerprint`` is empty and ``signed`` false until the confirmation has run. ``by``,
     ``status`` and ``reason`` tell the end, and are empty before it. ``forwarded_by`` is who had the call sent on to the
-    peer, empty when nobody had.
+    peer, empty when nobody had. ``mos`` (1 to 4.41), ``loss`` (0 to 1), ``jitter_ms`` and ``round_trip_ms`` tell what
+    sounded here, and are None until something has.
     """
 
     call: str
@@ -34,6 +38,11 @@ class CallRecord:
     reason: str = ""
     missed: bool = False
     forwarded_by: str = ""
+    phones_secure_themselves: bool = False
+    mos: float | None = None
+    loss: float | None = None
+    jitter_ms: float | None = None
+    round_trip_ms: float | None = None
 
     @property
     def is_uninvited(self) -> bool:
@@ -58,7 +67,8 @@ class CallRecord:
     def parse(cls, line: bytes) -> "CallRecord":
         """Read what `bytes()` writes; raise ValueError or TypeError when it is something else."""
         record = cls(**json.loads(line))
-        for moment in (record.started_at, record.duration):
-            if not isinstance(moment, int | float) or not math.isfinite(moment):
-                raise ValueError("a time is no number")
+        sound = (record.mos, record.loss, record.jitter_ms, record.round_trip_ms)
+        for figure in (record.started_at, record.duration, *(each for each in sound if each is not None)):
+            if not isinstance(figure, int | float) or not math.isfinite(figure):
+                raise ValueError("a figure is no number")
         return record

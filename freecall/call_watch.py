@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
-from .call_record import CallRecord
+from .call_record import CallRecord, Sound
 from .events import Event
 
 MAX_CALLS = 1000
@@ -17,6 +17,9 @@ class Book(Protocol):
 
     def add(self, record: CallRecord) -> None:
         """Put down a call that is over."""
+
+    def note_sound(self, call: str, sound: Sound) -> None:
+        """Note what a call that is over, but was put down a moment ago, sounded like."""
 
     def mark_missed(self, call_id: str, peer: str) -> bool:
         """Note that the call of `peer` with this Call-ID, which nobody answered, was missed; False if there is none."""
@@ -68,6 +71,8 @@ class CallWatch:
                 standing = self._standing.get(event.fields.get("call", ""))
                 if standing is not None:
                     self._change(standing, event)
+                elif event.name == "call_quality":
+                    self._book.note_sound(event["call"], _sound(event))
 
     def _start(self, event: Event) -> None:
         if event["direction"] == "in" and self._is_own(event):
@@ -90,6 +95,10 @@ class CallWatch:
         match event.name:
             case "call_ringing" if standing.stage == "calling":
                 standing.stage = "ringing"
+            case "call_quality":
+                standing.record = replace(standing.record, **_sound(event))
+            case "phones_secure_themselves":
+                standing.record = replace(standing.record, phones_secure_themselves=True)
             case "call_forwarded":
                 standing.record = replace(standing.record, forwarded_by=event["by"])
             case "call_answered":
@@ -129,3 +138,13 @@ class CallWatch:
                 missed=True,
             )
         )
+
+
+def _sound(event: Event) -> Sound:
+    heard = event["received"] + event["lost"]
+    return {
+        "mos": event["mos"],
+        "loss": round(event["lost"] / heard, 4) if heard else 0.0,
+        "jitter_ms": event["jitter_ms"],
+        "round_trip_ms": event["round_trip_ms"],
+    }

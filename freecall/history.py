@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from .call_record import MAX_TEXT, CallRecord
+from .call_record import MAX_TEXT, CallRecord, Sound
 from .errors import FreeCallError, reason
 from .store import FileStore
 
@@ -18,6 +18,7 @@ STRANGERS_SHARE = 0.25
 DAY = 86_400.0
 LOOK_EVERY = 3600.0
 PAUSE = 1.0
+RECENT = 200  # calls: as many as can be in progress at once
 
 
 class HistoryNotErased(FreeCallError):
@@ -83,6 +84,14 @@ class History:
                 self._change()
                 return True
         return False
+
+    def note_sound(self, call: str, sound: Sound) -> None:
+        """Note what the call with this id sounded like, if it is one of the last few."""
+        for place in range(len(self._records) - 1, max(-1, len(self._records) - 1 - RECENT), -1):
+            if self._records[place].call == call:
+                self._records[place] = replace(self._records[place], **sound)
+                self._change()
+                return
 
     async def erase(self) -> int:
         """Forget all calls; return how many they were. The file is gone when this returns.

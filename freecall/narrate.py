@@ -26,6 +26,11 @@ SOUND_WORDS = ((4.03, "good"), (3.6, "fair"), (3.1, "poor"), (0.0, "bad"))
 """From the estimated MOS at least so high; `received` is never 0 where there is an estimate."""
 
 
+def sound_word(mos: float) -> str:
+    """Return how a call with this estimated MOS sounds."""
+    return next(word for limit, word in SOUND_WORDS if mos >= limit)
+
+
 def print_json(event: Event) -> None:
     """Print the event as one JSON line."""
     print(event.json(), flush=True)
@@ -133,7 +138,7 @@ class Narrator:
         """Say it once, at the end; the words are those of ITU-T G.107 Annex B, table B.1, put simply."""
         if not f["final"]:
             return None
-        word = next(word for limit, word in SOUND_WORDS if f["mos"] >= limit)
+        word = sound_word(f["mos"])
         lost = 100 * f["lost"] / (f["received"] + f["lost"])
         return f"The sound of that call was {word} ({lost:.1f} % lost)"
 

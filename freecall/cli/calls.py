@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 
 from freecall.config import default_data_directory
 from freecall.control.client import ControlClient, NodeNotRunning, NodeRefused
-from freecall.narrate import TRUST_WORDS, dumps
+from freecall.narrate import TRUST_WORDS, dumps, sound_word
 
 from . import USAGE_ERROR, give_up, parser, say
 
@@ -155,7 +155,7 @@ def current(call: dict[str, Any]) -> str:
     """Return a call in progress as a person reads it."""
     words = [call["state"]]
     if call["answered"]:
-        words = [f"{lasting(call['duration'])}", "signed" if call["signed"] else "NOT SIGNED"]
+        words = [f"{lasting(call['duration'])}", _signed(call), *_sound(call)]
     return f"{call['call']}  {_who(call)}: {', '.join(words)}"
 
 
@@ -176,11 +176,24 @@ def _end(call: dict[str, Any]) -> str:
     if call["missed"]:
         return "missed"
     if call["answered"]:
-        end = f"{lasting(call['duration'])}, {'signed' if call['signed'] else 'NOT SIGNED'}"
+        end = ", ".join([lasting(call["duration"]), _signed(call), *_sound(call)])
         return end if call["status"] == 200 else f"{end}, ended: {call['reason']} ({call['status']})"
     if call["status"] in DECLINED:
         return "declined"
     return f"not connected: {call['reason']} ({call['status']})"
+
+
+def _signed(call: dict[str, Any]) -> str:
+    signed = "signed" if call["signed"] else "NOT SIGNED"
+    return f"{signed}, the phones secure themselves" if call["phones_secure_themselves"] else signed
+
+
+def _sound(call: dict[str, Any]) -> list[str]:
+    """Return how it sounds and how long the way is, once something is known of it."""
+    if call["mos"] is None:
+        return []
+    sound = f"sound {sound_word(call['mos'])} ({100 * call['loss']:.1f} % lost, jitter {call['jitter_ms']:.0f} ms)"
+    return [sound] if call["round_trip_ms"] is None else [sound, f"round trip {call['round_trip_ms']:.0f} ms"]
 
 
 def lasting(seconds: float) -> str:

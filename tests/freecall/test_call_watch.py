@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from freecall.call_record import CallRecord
+from freecall.call_record import CallRecord, Sound
 from freecall.call_watch import MAX_CALLS, CallWatch
 from freecall.events import EventLog
 
@@ -15,10 +15,14 @@ class Book:
     def __init__(self) -> None:
         self.records: list[CallRecord] = []
         self.marked: list[tuple[str, str]] = []
+        self.sounds: dict[str, Sound] = {}
         self.has_rung = True
 
     def add(self, record: CallRecord) -> None:
         self.records.append(record)
+
+    def note_sound(self, call: str, sound: Sound) -> None:
+        self.sounds[call] = sound
 
     def mark_missed(self, call_id: str, peer: str) -> bool:
         self.marked.append((call_id, peer))
@@ -150,3 +154,43 @@ def test_so_many_calls_are_followed_and_no_more() -> None:
         it.start(str(number))
     assert len(it.watch.current()) == MAX_CALLS
     assert "0" not in it.watch
+
+
+QUALITY = {"received": 490, "lost": 10, "mos": 4.1, "jitter_ms": 3.5, "round_trip_ms": None}
+SOUND = {"mos": 4.1, "loss": 0.02, "jitter_ms": 3.5, "round_trip_ms": None}
+
+
+def test_a_call_is_shown_with_what_it_sounds_like() -> None:
+    it = Scene()
+    it.start()
+    it.log.emit("call_answered", call="1")
+    assert it.watch.current()[0]["mos"] is None
+    it.log.emit("call_quality", call="1", **QUALITY)
+    it.log.emit("phones_secure_themselves", call="1")
+    (shown,) = it.watch.current()
+    assert {name: shown[name] for name in SOUND} == SOUND
+    assert shown["phones_secure_themselves"] is True
+    it.end()
+    assert it.book.records[0].mos == 4.1
+
+
+def test_what_a_call_sounded_like_may_be_told_after_its_end() -> None:
+    it = Scene()
+    it.start()
+    it.end()
+    it.log.emit("call_quality", call="1", **QUALITY)
+    assert it.book.sounds == {"1": SOUND}
+
+
+def test_a_forwarded_call_is_one_call_with_the_peer_that_it_reached() -> None:
+    it = Scene()
+    it.start()
+    it.log.emit("call_secured", call="1", signed=True, fingerprint="AB")
+    it.log.emit("call_forwarded", call="1", by=BOB, to="sip:carol@mesh", reason="away")
+    it.wall += 5
+    it.start(peer="sip:carol@mesh", call_id="id-2")
+    it.log.emit("call_answered", call="1")
+    it.end()
+    (record,) = it.book.records
+    assert (record.peer, record.forwarded_by, record.started_at) == ("sip:carol@mesh", BOB, 1000.0)
+    assert (record.signed, record.fingerprint) == (False, "")

@@ -86,6 +86,17 @@ async def test_only_a_call_of_that_peer_that_nobody_answered_is_marked_as_missed
     assert [each.call for each in history.calls(missed=True)] == ["2"]
 
 
+async def test_what_a_call_sounded_like_is_put_to_it(opened: Callable[..., History]) -> None:
+    history = opened()
+    for number in (1, 2):
+        history.add(call(number))
+    history.note_sound("1", {"mos": 4.1, "loss": 0.01, "jitter_ms": 2.0, "round_trip_ms": None})
+    history.note_sound("gone", {"mos": 1.0})
+    assert [each.mos for each in history.calls()] == [None, 4.1]
+    await history.aclose()
+    assert [each.mos for each in opened().calls()] == [None, 4.1]
+
+
 async def test_erased_is_gone_from_memory_and_disk(opened: Callable[..., History], tmp_path: Path) -> None:
     history = opened()
     history.add(call())

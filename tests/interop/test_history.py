@@ -99,6 +99,8 @@ async def test_a_call_is_listed_ended_remembered_and_forgotten() -> None:
                 assert await calls(alice, "hangup", mine["call"]) == "Hung up.\n"
                 assert (await calling).json["status"] == 200
             await bob.event("call_ended")
+            for node in (alice, bob):
+                await node.event("call_quality")
             assert await calls(alice, "list") == "No calls now.\n"
             assert "no such call" in await ends_with(1, "hangup", mine["call"], data=near)
 
@@ -112,7 +114,11 @@ async def test_a_call_is_listed_ended_remembered_and_forgotten() -> None:
                 assert not each["missed"]
                 assert abs(each["started_at"] - placed["at"]) < 10
                 assert 0 < each["duration"] < 60
-            assert "from wilhelmina@mesh (new person): 0:" in await calls(bob, "history")
+                assert each["mos"] > 4
+                assert each["loss"] == 0
+            shown = await calls(bob, "history")
+            assert "from wilhelmina@mesh (new person): 0:" in shown
+            assert "signed, sound good (0.0 % lost, jitter " in shown
 
             assert (await alice.call("nobody.of.this.name@mesh")).code == 1
             last = (await asked(alice, "history", "--last", "1"))["history"]
