@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .stream import StreamFlow
-from .tls import client_context
+from .tls import client_context, domain_context
 from .transport import Hop, Owner, TransportError, TransportLimits, TransportName
 
 logger = logging.getLogger(__name__)
@@ -47,6 +47,7 @@ class Connections:
         self._by_hop: dict[Hop, StreamFlow] = {}
         self._connecting: dict[Hop, asyncio.Future[StreamFlow | TransportError]] = {}
         self._client_context: ssl.SSLContext | None = None
+        self._domain_context: ssl.SSLContext | None = None
 
     def __len__(self) -> int:
         """The number of connections, those that are still in their handshake included."""
@@ -183,9 +184,12 @@ class Connections:
             ipaddress.ip_address(hop.host)
         except ValueError as error:
             raise TransportError("not an IP address") from error
-        context = self._context() if hop.transport == "tls" else None
+        context = self._context(hop) if hop.transport == "tls" else None
         key = hop.node_public_key if hop.transport == "tls" else None
-        flow = StreamFlow(self._owner, hop.transport, self._limits, accepted=False, node_public_key=key)
+        domain = hop.domain if hop.transport == "tls" else None
+        flow = StreamFlow(
+            self._owner, hop.transport, self._limits, accepted=False, node_public_key=key, domain=domain
+        )
         try:
             async with asyncio.timeout(self._limits.connect_timeout):
                 sock = await _connected_socket(hop)
@@ -193,7 +197,7 @@ class Connections:
                     lambda: flow,
                     sock=sock,
                     ssl=context,
-                    server_hostname="" if context is not None else None,
+                    server_hostname=(domain or "") if context is not None else None,
                     ssl_handshake_timeout=self._limits.connect_timeout if context is not None else None,
                     ssl_shutdown_timeout=_SHUTDOWN_TIMEOUT if context is not None else None,
                 )
@@ -205,7 +209,11 @@ class Connections:
         self._flows.add(flow)
         return flow
 
-    def _context(self) -> ssl.SSLContext:
+    def _context(self, hop: Hop) -> ssl.SSLContext:
+        if hop.node_public_key is None:
+            if self._domain_context is None:
+                self._domain_context = domain_context()
+            return self._domain_context
         if self._client_context is None:
             self._client_context = client_context()
         return self._client_context

@@ -9,7 +9,7 @@ from typing import cast
 
 from .protocol.errors import SipError
 from .protocol.framing import PING, PONG, Ping, StreamFramer
-from .tls import check_node_key
+from .tls import check_domain, check_node_key
 from .transport import Address, Owner, TransportError, TransportLimits, TransportName
 
 _SHORTEST_PARTIAL = 4  # less may be line breaks between messages: a pong, or half a ping
@@ -21,7 +21,8 @@ class StreamFlow(asyncio.Protocol):
     It ends when nothing comes for `idle_timeout`, when a message that was begun is not finished in
     `message_timeout`, when an accepted one brings no message in `first_message_timeout`, when the other side
     does not read what we write, and when it brings anything but SIP. With `node_public_key` it exists only if
-    the other side has that key, and is kept alive with pings that must be answered.
+    the other side has that key, and is kept alive with pings that must be answered; with `domain`, only if its
+    certificate is for that SIP domain.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class StreamFlow(asyncio.Protocol):
         *,
         accepted: bool,
         node_public_key: bytes | None = None,
+        domain: str | None = None,
     ) -> None:
         self._owner = owner
         self._limits = limits
@@ -46,6 +48,7 @@ class StreamFlow(asyncio.Protocol):
         self._spoke = False
         self.transport: TransportName = transport
         self.node_public_key = node_public_key
+        self._domain = domain
         self.local: Address = ("", 0)
         self.remote: Address = ("", 0)
         self.refused: TransportError | None = None
@@ -81,18 +84,24 @@ class StreamFlow(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Asyncio: connected, and the TLS handshake is done."""
         stream = cast("asyncio.Transport", transport)
-        if self.node_public_key is not None:
-            try:
-                check_node_key(_certificate(stream), self.node_public_key)
-            except TransportError as error:
-                self.refused = error
-                stream.abort()
-                return
+        try:
+            self._check(stream)
+        except TransportError as error:
+            self.refused = error
+            stream.abort()
+            return
         self._stream = stream
         self.local = stream.get_extra_info("sockname", ("", 0))[:2]
         self.remote = stream.get_extra_info("peername", ("", 0))[:2]
         self._last_message = self._last_data = self._opened = self._now()
         self._watch()
+
+    def _check(self, stream: asyncio.Transport) -> None:
+        """Raise `TransportError` when the other side is not who it must be."""
+        if self.node_public_key is not None:
+            check_node_key(_certificate(stream), self.node_public_key)
+        elif self._domain is not None:
+            check_domain(_certificate(stream), self._domain)
 
     def data_received(self, data: bytes) -> None:
         """Asyncio: bytes came."""

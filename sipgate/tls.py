@@ -73,6 +73,38 @@ def client_context() -> ssl.SSLContext:
     return context
 
 
+def domain_context() -> ssl.SSLContext:
+    """Return the context for connecting to SIP domains, whose certificates come from the authorities that this
+    system trusts. `check_domain` must follow each handshake.
+    """
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.check_hostname = False  # RFC 5922 has rules of its own
+    return context
+
+
+def check_domain(certificate: bytes | None, domain: str) -> None:
+    """Check that a certificate (DER), whose issuer is trusted, is for the SIP domain: RFC 5922 7.1 and 7.2.
+
+    A SIP URI or a DNS name in subjectAltName must be the domain; there are no wildcards. A common name says
+    nothing. Raises `TransportError` otherwise.
+    """
+    try:
+        names = _names(certificate or b"")
+    except (ValueError, x509.ExtensionNotFound) as error:
+        raise TransportError("the domain's certificate cannot be read") from error
+    if domain.lower().rstrip(".") not in names:
+        raise TransportError("the certificate is for another domain")
+
+
+def _names(certificate: bytes) -> set[str]:
+    extensions = x509.load_der_x509_certificate(certificate).extensions
+    subject = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    uris = [uri.lower().partition(":") for uri in subject.get_values_for_type(x509.UniformResourceIdentifier)]
+    domains = {rest for scheme, _, rest in uris if scheme == "sip" and "@" not in rest}
+    return domains or {name.lower() for name in subject.get_values_for_type(x509.DNSName)}
+
+
 def check_node_key(certificate: bytes | None, expected: bytes) -> None:
     """Check that a peer's certificate (DER) is for the node key `expected` (32 raw bytes).
 

@@ -21,17 +21,18 @@ class TransportError(Exception):
 class Hop:
     """The next hop of a request: an IP literal, a port, and how to get there.
 
-    `node_public_key` (32 raw bytes, Ed25519) is required for `tls`: a connection to anything that cannot
-    prove that key fails before one byte of SIP is sent.
+    `tls` requires `node_public_key` (32 raw bytes, Ed25519) or `domain`: a connection to anything that cannot
+    prove that key, or show a certificate for that SIP domain (RFC 5922), fails before one byte of SIP is sent.
     """
 
     transport: TransportName
     host: str
     port: int
     node_public_key: bytes | None = None
+    domain: str | None = None
 
     def __post_init__(self) -> None:
-        if self.transport == "tls" and (self.node_public_key is None or len(self.node_public_key) != 32):
+        if self.transport == "tls" and not self.domain and len(self.node_public_key or b"") != 32:
             raise ValueError("a hop over TLS needs the 32 bytes of the node's public key")
         if not 0 < self.port < 65_536:
             raise ValueError(f"{self.port} is not a port")
