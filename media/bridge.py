@@ -4,7 +4,8 @@ Everything happens inside the call that delivers a datagram: no queue, no task, 
 """
 
 import secrets
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from time import monotonic
 
 from .aiortc_adapter.ice import IceConnection
@@ -12,7 +13,10 @@ from .aiortc_adapter.srtp import BUFFER, DATA, MAX_PACKET_BYTES, REPLAYED, SIZE,
 from .events import DirectionStatistics
 from .phone_leg import PhoneLeg
 from .protocol.quality import Reception, Reports
+from .protocol.rtp import MAX_PACKET_BYTES as MAX_PHONE_PACKET_BYTES
 from .protocol.rtp import RTP_HEADER_BYTES, is_rtcp, rtcp_with_sender, rtcp_with_subject, with_ssrc
+from .shortcut import Shortcut
+from .sockets import Flow
 
 MAX_STREAMS = 64
 """SSRCs in each direction: libsrtp keeps state for each, and forgetting one could reuse its keystream."""
@@ -26,9 +30,16 @@ _NO_SSRC = b"no SSRC"
 
 @dataclass(slots=True)
 class Gate:
-    """Whether media may pass, for all sections of a call at once."""
+    """Whether media may pass, for all sections of a call at once. `closing` is called before it closes."""
 
     is_open: bool = False
+    closing: list[Callable[[], None]] = field(default_factory=list)
+
+    def close(self) -> None:
+        """Let nothing pass any more."""
+        self.is_open = False
+        for one in self.closing:
+            one()
 
 
 @dataclass(slots=True)
@@ -42,7 +53,11 @@ class _Counter:
 
 
 class Bridge:
-    """Carries one section both ways, from the moment there are keys."""
+    """Carries one section both ways, from the moment there are keys.
+
+    Where the sockets can carry a direction by themselves they do, after its first packet; then only what is not usual
+    comes here. Whatever changes what they were told ends that, and the next packet begins it again.
+    """
 
     def __init__(
         self,
@@ -53,9 +68,9 @@ class Bridge:
         gate: Gate,
         reception: Reception | None = None,
     ) -> None:
-        self.reception = reception or Reception()
+        self._reception = reception or Reception()
         self.reports = Reports()
-        self._receive = self.reception.receive
+        self._receive = self._reception.receive
         self.dropped: dict[str, int] = {}
         self._phone = phone
         self._ice = ice
@@ -71,19 +86,32 @@ class Bridge:
         self._replays = 0
         self._to_mesh = _Counter()
         self._to_phone = _Counter()
+        self._outward = Shortcut()
+        self._inward = Shortcut()
+
+    @property
+    def reception(self) -> Reception:
+        """What has come from the peer."""
+        self._inward.look()
+        return self._reception
 
     @property
     def to_mesh(self) -> DirectionStatistics:
         """What the phone has sent through."""
+        self._outward.look()
         return self._to_mesh.snapshot()
 
     @property
     def to_phone(self) -> DirectionStatistics:
         """What the peer has sent through."""
+        self._inward.look()
         return self._to_phone.snapshot()
 
     def start(self) -> None:
         """Join the two legs."""
+        self._phone.changed = self._ice.changed = self._end_shortcuts
+        self._phone.look, self._ice.look = self._outward.look, self._inward.look
+        self._gate.closing.append(self._end_shortcuts)
         self._phone.sink = self.from_phone
         self._ice.open_srtp(self.from_mesh)
 
@@ -117,7 +145,12 @@ class Bridge:
                 return
         self._other_from_phone(packet)
 
+    def _end_shortcuts(self) -> None:
+        self._outward.end()
+        self._inward.end()
+
     def _other_from_phone(self, packet: bytes) -> None:
+        went = self._outward.end()  # from here on the session is ours
         if not self._gate.is_open:
             self._drop("muted_to_mesh")
             return
@@ -127,8 +160,6 @@ class Bridge:
             return
         if self._remapped:
             packet = self._with_own_ssrc(packet, ssrc, rtcp=rtcp)
-        elif not rtcp:
-            self._usual_out = ssrc
         sealed = self._outbound.process(packet)
         if sealed is None and not rtcp:
             sealed = self._start_over(packet, ssrc)
@@ -139,6 +170,33 @@ class Bridge:
         if rtcp:
             self.reports.send(packet, monotonic())
         self._count(self._to_mesh, packet, rtcp=rtcp)
+        usual = ssrc if not rtcp else went
+        if usual is not None and not self._remapped:
+            self._usual_out = _NO_SSRC if self._shorten_outward(usual) else usual
+
+    def _shorten_outward(self, ssrc: bytes) -> bool:
+        source, path, out = self._phone.usual_source, self._ice.path, self._ice.carrier
+        if source is None or path is None or out is None:
+            return False
+        return self._outward.begin(
+            self._phone.carrier,
+            Flow(
+                ssrc=ssrc,
+                source=source,
+                out=out,
+                destination=path[1],
+                crypt=self._outbound.crypt,
+                session=self._outbound.handle,
+                max_size=MAX_PHONE_PACKET_BYTES,
+                passed=self._passed_to_mesh,
+            ),
+        )
+
+    def _passed_to_mesh(self, packets: int, size: int, unsent: int, heard_at: float) -> None:
+        self._to_mesh.packets += packets
+        self._to_mesh.bytes += size
+        self._unsent(unsent)
+        self._phone.was_heard(heard_at)
 
     def _with_own_ssrc(self, packet: bytes, ssrc: bytes, *, rtcp: bool) -> bytes:
         own = self._remapped.get(ssrc)
@@ -185,6 +243,7 @@ class Bridge:
         self._other_from_mesh(datagram)
 
     def _other_from_mesh(self, datagram: bytes) -> None:
+        went = self._inward.end()
         if not RTP_HEADER_BYTES <= len(datagram) <= MAX_PACKET_BYTES:
             self._drop("mesh_wrong_size")
             return
@@ -208,10 +267,41 @@ class Bridge:
         if rtcp:
             self.reports.receive(packet, monotonic())
         else:
-            self._usual_in = ssrc
-            self.reception.receive(packet, monotonic())
+            self._receive(packet, monotonic())
         self._phone.send(packet)
         self._count(self._to_phone, packet, rtcp=rtcp)
+        usual = ssrc if not rtcp else went
+        if usual is not None:
+            self._usual_in = _NO_SSRC if self._shorten_inward(usual) else usual
+
+    def _shorten_inward(self, ssrc: bytes) -> bool:
+        source, path, arriving = self._ice.usual_source, self._phone.path, self._ice.carrier
+        if source is None or path is None:
+            return False
+        return self._inward.begin(
+            arriving,
+            Flow(
+                ssrc=ssrc,
+                source=source,
+                out=self._phone.carrier,
+                destination=path[1],
+                crypt=self._inbound.crypt,
+                session=self._inbound.handle,
+                max_size=MAX_PACKET_BYTES,
+                passed=self._passed_to_phone,
+                reception=self._reception,
+            ),
+        )
+
+    def _passed_to_phone(self, packets: int, size: int, unsent: int, _heard_at: float) -> None:
+        self._to_phone.packets += packets
+        self._to_phone.bytes += size
+        self._unsent(unsent)
+        self._ice.heard = True
+
+    def _unsent(self, packets: int) -> None:
+        if packets:
+            self.dropped["unsent"] = self.dropped.get("unsent", 0) + packets
 
     @staticmethod
     def _count(counter: _Counter, packet: bytes, *, rtcp: bool) -> None:

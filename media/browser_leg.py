@@ -8,6 +8,7 @@ from .aiortc_adapter.dtls import CallCertificate, DtlsSession
 from .aiortc_adapter.ice import IceConnection
 from .errors import MediaError, MediaRefused
 from .protocol.transport import Setup, Transport
+from .sockets import LOOP_SOCKETS, Sockets
 
 CONNECT_SECONDS = 20.0
 LOST_SECONDS = 10
@@ -31,12 +32,14 @@ class BrowserLeg:
         certificate: CallCertificate,
         addresses: Sequence[str],
         on_keyed: Callable[["BrowserLeg"], None],
+        sockets: Sockets = LOOP_SOCKETS,
     ) -> None:
         self.ice = IceConnection(
             controlling=controlling,
             addresses=addresses,
             ufrag=secrets.token_hex(4),
             password=secrets.token_hex(16),
+            sockets=sockets,
         )
         self.session: DtlsSession | None = None
         self._certificate = certificate
@@ -111,6 +114,7 @@ class BrowserLeg:
         while quiet < LOST_SECONDS:
             self.ice.heard = False
             await asyncio.sleep(1)
+            self.ice.look()
             quiet = 0 if self.ice.heard else quiet + 1
         raise MediaError(480, "The connection to the browser was lost")
 

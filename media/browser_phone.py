@@ -10,11 +10,12 @@ from .browser_leg import BrowserLeg
 from .errors import MediaError, MediaRefused
 from .events import MediaStatistics
 from .jobs import Jobs
-from .phone_leg import RELATCH_SECONDS, Address, PhoneLeg
+from .phone_leg import RELATCH_SECONDS, PhoneLeg
 from .protocol.browser_side import browser_transports, for_browser, for_plain
 from .protocol.phone_side import OwnPort, PhoneMedia, phone_media
 from .protocol.sdp import SessionDescription
 from .protocol.transport import Setup, Transport
+from .sockets import Address
 from .statistics import collect
 
 LOOPBACK = "127.0.0.1"
@@ -26,8 +27,14 @@ class PlainLeg(PhoneLeg):
     After a transfer the former call sends for a moment still: it must not draw the sound back to itself.
     """
 
+    @property
+    def usual_source(self) -> Address | None:
+        """Where RTP comes from that is taken without a second look."""
+        return self._rtp_remote
+
     def _is_latched(self, source: Address) -> bool:
         """Take what comes from the described port, and from others only while nothing comes from there."""
+        self.look()
         now = self._now()
         if source == self._rtp_remote:
             self._last_heard = now

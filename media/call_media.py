@@ -23,6 +23,7 @@ from .protocol.sdp import SessionDescription
 from .protocol.transcript import Role
 from .protocol.transport import Setup, Transport
 from .quality_watch import QualityWatch
+from .sockets import LOOP_SOCKETS, Sockets
 from .statistics import collect
 from .zrtp_relay import ZrtpRelay
 
@@ -70,7 +71,9 @@ class CallMedia:
         on_event: Callable[[MediaEvent], None],
         peer_name: str = "the other side",
         retained: Retained | None = None,
+        sockets: Sockets = LOOP_SOCKETS,
     ) -> None:
+        self._sockets = sockets
         self._call_id = call_id
         self._is_caller = role == "caller"
         self._phone_host = phone_host
@@ -204,7 +207,7 @@ class CallMedia:
     async def aclose(self) -> None:
         """Free tasks, sockets and keys. May be called in any state, more than once."""
         self._is_closed = True
-        self._assurance.gate.is_open = False
+        self._assurance.gate.close()
         self._jobs.stop()
         if self._running.is_set():
             await self._ended.wait()
@@ -242,8 +245,9 @@ class CallMedia:
                 addresses=self._mesh_addresses,
                 peer_name=self._peer_name,
                 on_keyed=self._keyed,
+                sockets=self._sockets,
             )
-            phone = PhoneLeg(self._phone_host, self._phone_allowed)
+            phone = PhoneLeg(self._phone_host, self._phone_allowed, self._sockets)
             try:
                 await mesh.open()
                 await phone.open()
@@ -331,7 +335,7 @@ class CallMedia:
     def _fail(self, error: MediaError) -> None:
         if self._failure.done() or self._is_closed:
             return
-        self._assurance.gate.is_open = False
+        self._assurance.gate.close()
         self._failure.set_result((error.status, error.reason))
         self._jobs.stop()
         self._on_event(MediaFailed(self._call_id, error.status, error.reason))

@@ -8,6 +8,7 @@ from .aiortc_adapter.dtls import CallCertificate, DtlsSession
 from .aiortc_adapter.ice import IceConnection
 from .errors import MediaError, MediaRefused
 from .protocol.transport import Setup, Transport
+from .sockets import LOOP_SOCKETS, Sockets
 
 CONNECT_SECONDS = 20.0
 """From the moment when both transports are known, or the call is answered, to keys."""
@@ -35,12 +36,14 @@ class MeshLeg:
         addresses: Sequence[str],
         peer_name: str,
         on_keyed: Callable[["MeshLeg"], None],
+        sockets: Sockets = LOOP_SOCKETS,
     ) -> None:
         self.ice = IceConnection(
             controlling=is_caller,
             addresses=addresses,
             ufrag=secrets.token_hex(4),
             password=secrets.token_hex(16),
+            sockets=sockets,
         )
         self.session: DtlsSession | None = None
         self.remote: Transport | None = None
@@ -155,6 +158,7 @@ class MeshLeg:
         while quiet < LOST_SECONDS:
             self.ice.heard = False
             await asyncio.sleep(1)
+            self.ice.look()
             quiet = 0 if self.ice.heard else quiet + 1
         raise MediaError(480, f"The connection to {self._peer_name} was lost")
 

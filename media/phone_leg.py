@@ -2,18 +2,18 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, cast
+from typing import cast
 
 from .errors import MediaError
 from .protocol.phone_side import PhoneMedia
 from .protocol.rtp import MAX_PACKET_BYTES, RTP_HEADER_BYTES, is_passable, is_rtcp
 from .protocol.zrtp import is_zrtp
+from .sockets import LOOP_SOCKETS, Address, Sockets
 
 RELATCH_SECONDS = 2.0
 """How long the latched source must be silent before another port of an allowed address may take its place."""
 
 _PORT_ATTEMPTS = 64
-Address = tuple[Any, ...]
 Path = tuple[Callable[[bytes, Address], None], Address]
 
 
@@ -48,10 +48,14 @@ class PhoneLeg:
     one, until the first packet shows where the phone really sends from (symmetric RTP, RFC 4961). Every
     packet that is taken goes to `sink`, in the same call, or to `zrtp_sink` if it is ZRTP. `path` is how and
     where RTP goes out, once that is known.
+    `changed` is called when that is no longer so, or the source; `look` before it matters when it was heard last.
     """
 
-    def __init__(self, host: str, allowed: frozenset[str]) -> None:
+    def __init__(self, host: str, allowed: frozenset[str], sockets: Sockets = LOOP_SOCKETS) -> None:
         self.port = 0
+        self.changed: Callable[[], object] = lambda: None
+        self.look: Callable[[], object] = lambda: None
+        self._open_socket = sockets.open
         self.sink: Callable[[bytes], None] | None = None
         self.zrtp_sink: Callable[[bytes], None] | None = None
         self.dropped: dict[str, int] = {}
@@ -84,11 +88,8 @@ class PhoneLeg:
         raise MediaError(503, "This node has no ports left for the phone's sound")
 
     async def _bind(self, port: int) -> _Socket | None:
-        loop = asyncio.get_running_loop()
         try:
-            _, bound = await loop.create_datagram_endpoint(
-                lambda: _Socket(self._too_early), local_addr=(self._host, port)
-            )
+            _, bound = await self._open_socket(lambda: _Socket(self._too_early), (self._host, port))
         except OSError:
             return None
         return bound
@@ -97,11 +98,28 @@ class PhoneLeg:
         """Send where the phone's latest description says; what was learnt from its packets is forgotten."""
         host = media.host if media.host in self._allowed else None
         self.mux = media.mux
+        self.changed()
         self._send_rtp_to((host, media.port) if host else None)
         self._rtcp_remote = (host, media.rtcp_port) if host else None
         self._latched = None
 
+    @property
+    def carrier(self) -> asyncio.DatagramTransport:
+        """The socket that RTP goes in and out by."""
+        return self._rtp.transport
+
+    @property
+    def usual_source(self) -> Address | None:
+        """Where RTP comes from that is taken without a second look."""
+        return self._latched
+
+    def was_heard(self, at: float) -> None:
+        """Note that the usual source was heard, by the loop's clock."""
+        self._last_heard = max(self._last_heard, at)
+
     def _send_rtp_to(self, remote: Address | None) -> None:
+        if remote != self._rtp_remote:
+            self.changed()
         self._rtp_remote = remote
         self.path = (self._rtp.transport.sendto, remote) if remote and self._sockets else None
 
@@ -153,6 +171,7 @@ class PhoneLeg:
 
     def _is_latched(self, source: Address) -> bool:
         """Tell whether that is the phone; the first source is, and another one after a silence."""
+        self.look()
         now = self._now()
         if source != self._latched and self._latched and now - self._last_heard <= RELATCH_SECONDS:
             self.drop("phone_foreign_source")
@@ -176,6 +195,7 @@ class PhoneLeg:
 
     async def aclose(self) -> None:
         """Close both ports."""
+        self.changed()
         self.sink = self.zrtp_sink = self.path = None
         sockets, self._sockets = self._sockets, []
         for bound in sockets:

@@ -19,6 +19,7 @@ import aioice.stun
 from media.errors import MediaError
 from media.protocol.candidate import Candidate
 from media.protocol.rtp import is_dtls, is_srtp, is_stun
+from media.sockets import LOOP_SOCKETS, Sockets
 
 # aioice logs the addresses of candidates at INFO: whom we call is nobody's business.
 logging.getLogger("aioice").setLevel(logging.WARNING)
@@ -102,17 +103,30 @@ class IceConnection(aioice.Connection):
 
     `heard` is set by all that only the peer can have sent, `heard_media` by its first good SRTP packet.
     The sink of `open_srtp` gets each SRTP datagram from an address that the peer named or proved; what comes
-    before there are keys is held for a second.
+    before there are keys is held for a second. `path` is how and where SRTP goes out, `carrier` the socket of it;
+    `changed` is called when that is no longer so, `look` before it matters whether the peer was heard.
     """
 
     # aioice's own attributes are more than Python keeps in the quick way: these are looked at for each packet.
     __slots__ = ("_known", "_on_srtp", "heard", "heard_media", "path")
 
-    def __init__(self, *, controlling: bool, addresses: Sequence[str], ufrag: str, password: str) -> None:
+    def __init__(
+        self,
+        *,
+        controlling: bool,
+        addresses: Sequence[str],
+        ufrag: str,
+        password: str,
+        sockets: Sockets = LOOP_SOCKETS,
+    ) -> None:
         super().__init__(ice_controlling=controlling, local_username=ufrag, local_password=password)
         self.heard = False
         self.heard_media = False
         self.dropped: dict[str, int] = {}
+        self.changed: Callable[[], object] = lambda: None
+        self.look: Callable[[], object] = lambda: None
+        self.carrier: asyncio.DatagramTransport | None = None
+        self._open_socket = sockets.open
         self._addresses = tuple(addresses)[:MAX_LOCAL_ADDRESSES]
         self._bound = len(self._addresses)
         self._on_srtp: Callable[[bytes], None] | None = None
@@ -135,11 +149,8 @@ class IceConnection(aioice.Connection):
 
     async def _bind(self, address: str, number: int) -> DemuxProtocol | None:
         """Open a socket on one of our addresses; None where that is not to be had."""
-        loop = asyncio.get_running_loop()
         try:
-            transport, protocol = await loop.create_datagram_endpoint(
-                lambda: DemuxProtocol(self), local_addr=(address, 0)
-            )
+            transport, protocol = await self._open_socket(lambda: DemuxProtocol(self), (address, 0))
         except OSError:
             self.drop("no_such_address")
             return None
@@ -279,8 +290,15 @@ class IceConnection(aioice.Connection):
         super().check_complete(pair)
         nominated = self._nominated.get(1)
         if nominated is not None:
+            self.changed()
+            self.carrier = nominated.protocol.transport
             self.path = nominated.protocol.transport.sendto, nominated.remote_addr
             self._forget_former(nominated.remote_addr)
+
+    @property
+    def usual_source(self) -> Address | None:
+        """Where SRTP comes from that is taken without a second look."""
+        return self._known
 
     def send_srtp(self, packet: bytes) -> None:
         """Send an encrypted packet on the nominated pair; before there is one, drop it."""
@@ -298,6 +316,7 @@ class IceConnection(aioice.Connection):
         left_out = False
         while (pair := self._nominated.get(1)) is not None:
             await asyncio.sleep(CONSENT_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311 - spreads load only
+            self.look()
             left_out = self.heard and not left_out
             if left_out:
                 continue
@@ -310,6 +329,7 @@ class IceConnection(aioice.Connection):
 
     async def close(self) -> None:
         """Close all sockets; nothing is passed on any more."""
-        self.path = self._on_srtp = None
+        self.changed()
+        self.path = self._on_srtp = self.carrier = None
         self._early.clear()
         await super().close()

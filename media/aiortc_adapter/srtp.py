@@ -26,10 +26,11 @@ class Srtp:
     """One direction of one SRTP session.
 
     `rtp` and `rtcp` work on what lies in `BUFFER`, as long as `SIZE[0]` says before and after, and return libsrtp's
-    word. `status` is its word on the last packet of `process`: 0, REPLAYED, TOO_OLD or another error.
+    word. `status` is its word on the last packet of `process`: 0, REPLAYED, TOO_OLD or another error. `crypt` and
+    `handle` are the function for RTP and its first argument, as addresses, for who calls it from elsewhere.
     """
 
-    __slots__ = ("_session", "rtcp", "rtp", "status")
+    __slots__ = ("_session", "crypt", "handle", "rtcp", "rtp", "status")
 
     def __init__(self, profile: SRTPProtectionProfile, key: bytes, *, outbound: bool) -> None:
         kind = Policy.SSRC_ANY_OUTBOUND if outbound else Policy.SSRC_ANY_INBOUND
@@ -44,6 +45,8 @@ class Srtp:
             if outbound
             else (lib.srtp_unprotect, lib.srtp_unprotect_rtcp)
         )
+        self.crypt = int(ffi.cast("uintptr_t", ffi.addressof(lib, rtp.__name__)))
+        self.handle = int(ffi.cast("uintptr_t", handle))
         self.rtp: Callable[[], int] = partial(rtp, handle, DATA, SIZE)
         self.rtcp: Callable[[], int] = partial(rtcp, handle, DATA, SIZE)
         self.status = 0

@@ -89,6 +89,16 @@ class Reception:
                 self.jitter += (difference - self.jitter) / 16
         self._transit = transit
 
+    def standing(self) -> tuple[int, float, float | None]:
+        """Return where counting stands, for whoever goes on with it: highest number, jitter, last transit time."""
+        return self._highest, self.jitter, self._transit
+
+    def follow(self, received: int, reordered: int, highest: int, jitter: float, transit: float) -> None:
+        """Take over what was counted elsewhere since `standing`, of the same SSRC and without a new beginning."""
+        self.received += received
+        self.reordered += reordered
+        self._highest, self.jitter, self._transit = highest, jitter, transit
+
     @property
     def expected(self) -> int:
         """Packets that were sent, as far as the numbers tell."""

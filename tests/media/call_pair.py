@@ -13,8 +13,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from media.call_media import CallMedia, Parties
 from media.events import MediaEvent, Secured
+from media.sockets import LOOP_SOCKETS, Sockets
 
 LOOPBACK = "127.0.0.1"
+SOCKETS: list[Sockets] = [LOOP_SOCKETS]
+"""The last of them are what calls use: tests of the pump put theirs here."""
+
 PARTIES = Parties("A" * 40, "B" * 40, b"a" * 20, b"b" * 20)
 
 
@@ -184,6 +188,7 @@ def make_media(role: str, endorser: Any, on_event: Callable[[MediaEvent], None],
             "early": True,
             "mute_until_confirmed": True,
             "on_event": on_event,
+            "sockets": SOCKETS[-1],
             **options,
         }
     )

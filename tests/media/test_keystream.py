@@ -35,6 +35,7 @@ class Wire:
         self.sent: list[bytes] = []
         self.sink: Any = None
         self.heard = self.heard_media = False
+        self.usual_source = self.carrier = None
         self.path = (lambda data, _address: self.sent.append(data)), ("192.0.2.1", 9)
 
     def open_srtp(self, sink: Any) -> None:

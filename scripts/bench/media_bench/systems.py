@@ -73,13 +73,15 @@ class System:
 
 
 @contextlib.contextmanager
-def freecall(ports: list[int], workers: int = 1) -> Iterator[System]:
+def freecall(ports: list[int], workers: int = 1, threads: int = 1) -> Iterator[System]:
     """Our two nodes' media, on the first core; with more workers, each has a share of the calls and its own core."""
     share = -(-len(ports) // (2 * workers)) * 2
     with contextlib.ExitStack() as stack:
         processes = []
         for number in range(workers):
-            argv = pinned(CORES[number % len(CORES)], [sys.executable, "-m", f"{__package__}.worker"])
+            argv = pinned(
+                CORES[number % len(CORES)], [sys.executable, "-m", f"{__package__}.worker", str(threads)]
+            )
             process = stack.enter_context(
                 subprocess.Popen(argv, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
             )

@@ -15,6 +15,8 @@ import uvloop
 
 from media.call_media import CallMedia
 from media.events import MediaEvent, Secured
+from media.pump.engine import open_sockets
+from media.sockets import Sockets
 from tests.media.call_pair import endorsers, make_media
 
 from .phones import media_port, sdp
@@ -22,7 +24,9 @@ from .phones import media_port, sdp
 Call = tuple[CallMedia, CallMedia]
 
 
-async def connect(number: int, ports: tuple[int, int], group: asyncio.TaskGroup) -> tuple[Call, list[int]]:
+async def connect(
+    number: int, ports: tuple[int, int], group: asyncio.TaskGroup, sockets: Sockets
+) -> tuple[Call, list[int]]:
     """Set one call up; return its media and the ports that the two phones shall send to."""
     told = asyncio.Event(), asyncio.Event()
 
@@ -31,7 +35,7 @@ async def connect(number: int, ports: tuple[int, int], group: asyncio.TaskGroup)
             one.set()
 
     ours, theirs = endorsers()
-    name: dict[str, Any] = {"call_id": f"bench-{number}"}
+    name: dict[str, Any] = {"call_id": f"bench-{number}", "sockets": sockets}
     caller = make_media("caller", ours, partial(tell, told[0]), **name)
     callee = make_media("callee", theirs, partial(tell, told[1]), **name)
     group.create_task(caller.run())
@@ -46,14 +50,14 @@ async def connect(number: int, ports: tuple[int, int], group: asyncio.TaskGroup)
     return (caller, callee), [media_port(to_caller), media_port(to_callee)]
 
 
-async def serve() -> None:
+async def serve(threads: int) -> None:
     """Carry the calls until standard input closes."""
     ports = json.loads(await asyncio.to_thread(sys.stdin.readline))
     calls: list[Call] = []
     targets: list[int] = []
-    async with asyncio.TaskGroup() as group:
+    async with open_sockets(threads) as sockets, asyncio.TaskGroup() as group:
         for number in range(0, len(ports), 2):
-            call, to = await connect(number // 2, (ports[number], ports[number + 1]), group)
+            call, to = await connect(number // 2, (ports[number], ports[number + 1]), group, sockets)
             calls.append(call)
             targets += to
         gc.collect()
@@ -66,4 +70,4 @@ async def serve() -> None:
 
 if __name__ == "__main__":
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve())
+        runner.run(serve(int(sys.argv[1])))
