@@ -55,6 +55,14 @@ class CallStarted:
 
 
 @dataclass(frozen=True)
+class CallPlain:
+    """Our call to `peer` goes to a plain SIP domain: it is not encrypted, and nobody proves who they are."""
+
+    call: str
+    peer: str
+
+
+@dataclass(frozen=True)
 class CallRinging:
     """The callee's phone rings."""
 
@@ -196,6 +204,7 @@ GatewayEvent = (
     | CallEnded
     | CallForwarded
     | CallMissed
+    | CallPlain
     | CallTransferred
     | MessageSent
     | MessageDelivered

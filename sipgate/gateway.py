@@ -22,7 +22,7 @@ from .calls.handset_leg import HandsetLeg
 from .calls.handsets import Handsets
 from .calls.line import LOOPBACK
 from .calls.node import Node
-from .calls.outgoing import CallingPhone, Outgoing
+from .calls.outgoing import CallingPhone
 from .calls.refusal import check_extensions, not_done, options, refuse
 from .calls.service_leg import ServiceLeg
 from .calls.switchboard import DEFAULT_HOPS, Switchboard
@@ -36,6 +36,8 @@ from .messages.from_node import MessageFromNode
 from .messages.from_phone import MessageFromPhone
 from .messages.post import Post
 from .messages.room import Room
+from .plain.domains import Domains
+from .plain.outgoing import Dialled
 from .ports import (
     Accounts,
     Admission,
@@ -58,7 +60,7 @@ from .registrar import Registrar
 from .server_transaction import ServerTransaction
 from .subscriptions.desk import Subscriptions
 from .supervision import Supervise, in_the_group
-from .target import mesh_uri, parse_target
+from .target import parse_target
 from .tls import server_context
 from .ways import SIP_PORT, host_in_uri
 
@@ -73,7 +75,8 @@ class Gateway:
 
     `supervise` starts the tasks of requests and calls and decides what becomes of one that fails; without it
     a failure ends the gateway. `wall_clock` gives Unix seconds. Without an `audience` nobody in the mesh sees
-    whether our users can be called; `shows_calls` lets those who do see that a user is in a call.
+    whether our users can be called; `shows_calls` lets those who do see that a user is in a call. Without `domains`
+    nobody outside of the mesh is called.
     """
 
     def __init__(
@@ -91,6 +94,7 @@ class Gateway:
         doorkeeper: Doorkeeper | None = None,
         work: Work | None = None,
         rules: CallRules | None = None,
+        domains: Domains | None = None,
         shows_calls: bool = False,
         domain: str = "mesh",
         limits: Limits | None = None,
@@ -123,6 +127,7 @@ class Gateway:
             doorkeeper=doorkeeper or OpenDoor(),
             work=work or NoWork(),
             rules=rules or RingAlways(),
+            domains=domains,
         )
         self._stack = AsyncExitStack()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -174,6 +179,8 @@ class Gateway:
 
     async def __aenter__(self) -> Self:
         await self._stack.enter_async_context(self._endpoint)
+        if self._node.domains is not None:
+            await self._stack.enter_async_context(self._node.domains)
         await self._stack.enter_async_context(self._group)
         self._stack.push_async_callback(self._stop)
         self._own(self._group.create_task(self._expire_bindings(), name="expire bindings"))
@@ -238,21 +245,21 @@ class Gateway:
         """
         leg = ServiceLeg(service)
         try:
-            user, uri = self._begin(local_uri, target)
+            user, dialled = self._begin(local_uri, target)
             phone = CallingPhone(LOOPBACK, None, await leg.offer(), DEFAULT_HOPS)
         except BaseException:
             await leg.aclose()
             raise
-        search = Outgoing(self._node, user, uri, phone)
-        return self._switchboard.connect("out", leg, uri, search, user.uri, None)
+        search = dialled.search(self._node, user, phone)
+        return self._switchboard.connect("out", leg, dialled.target, search, user.uri, None)
 
-    def _begin(self, local_uri: str, target: str) -> tuple[LocalUser, str]:
+    def _begin(self, local_uri: str, target: str) -> tuple[LocalUser, Dialled]:
         user = self._node.accounts.by_uri(local_uri)
         if user is None:
             raise KeyError(local_uri)
-        uri = mesh_uri(parse_target(target), self._node.domain, self._own_hosts())
+        dialled = Dialled.of(parse_target(target), self._node, self._own_hosts())
         self._switchboard.check_room(user.uri, None)
-        return user, uri
+        return user, dialled
 
     @contextmanager
     def attached(self, local_uri: str, handset: Handset) -> Iterator[None]:
@@ -278,11 +285,11 @@ class Gateway:
 
         Raises what `place_call` does; `call` has then not been taken.
         """
-        user, uri = self._begin(local_uri, target)
+        user, dialled = self._begin(local_uri, target)
         phone = CallingPhone(LOOPBACK, None, offer, DEFAULT_HOPS, handset)
-        search = Outgoing(self._node, user, uri, phone)
+        search = dialled.search(self._node, user, phone)
         leg = HandsetLeg(call, session=offer)
-        return self._switchboard.connect("out", leg, uri, search, user.uri, None)
+        return self._switchboard.connect("out", leg, dialled.target, search, user.uri, None)
 
     async def hang_up(self, call_id: str, reason: str) -> None:
         """End the call with that id; KeyError when there is none."""

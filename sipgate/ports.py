@@ -6,11 +6,13 @@ Who stands behind a name (`Directory`), whether a caller may ring (`Admission`),
 ICE or DTLS exist: it passes SDP, letters and keys on as bytes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-Trust = Literal["new", "introduced", "pinned", "verified", "self"]
+from .protocol.server_location import Question, Record
+
+Trust = Literal["new", "introduced", "pinned", "verified", "self", "plain"]
 Role = Literal["caller", "callee"]
 
 
@@ -95,6 +97,14 @@ class IncomingCaller:
     remote_host: str = ""
     proof: str = ""
     purpose: Literal["call", "text", "look"] = "call"
+
+
+class DomainNames(Protocol):
+    """Asks the DNS where plain SIP domains are."""
+
+    async def ask(self, question: Question) -> Sequence[Record]:
+        """Return the records that answer, none when there are none; raise `Refusal` 503 when nobody answers."""
+        ...
 
 
 class Admission(Protocol):
@@ -211,7 +221,8 @@ class MediaContext:
     `call_id` is the SIP Call-ID of the mesh leg, the same at both nodes. `phone_host` is our own IP address
     as the phone sees it, for the SDP that the phone gets; RTP is taken from `phone_allowed` only, the
     addresses of the phones that may take part (a service in the node: 127.0.0.1). `peer_host` is the IP
-    address that the peer's signalling goes to or comes from.
+    address that the peer's signalling goes to or comes from. With a peer of a plain domain (trust `plain`) the media
+    is not encrypted; `may_reach` tells whether it may be sent to an address that such a peer names.
     """
 
     call_id: str
@@ -221,6 +232,7 @@ class MediaContext:
     phone_host: str
     peer_host: str
     phone_allowed: frozenset[str] = frozenset()
+    may_reach: Callable[[str], bool] = lambda _address: False
 
 
 class CallMedia(Protocol):

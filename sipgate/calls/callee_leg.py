@@ -47,7 +47,9 @@ class EarlyDialog:
 
 
 class SipCalleeLeg(DialogLeg):
-    """We are the UAC."""
+    """We are the UAC. `carrier` is how the INVITE goes from one way to the next."""
+
+    carrier: type[Sending] = Sending
 
     def __init__(self, line: Line, dialogs: Dialogs, tag: str, invitation: Invitation) -> None:
         super().__init__(line, dialogs, invitation.call_id, tag)
@@ -71,7 +73,7 @@ class SipCalleeLeg(DialogLeg):
     async def _try(self, invite: Request, junction: Junction) -> bool:
         """Send an INVITE and follow it; tell whether it is to be sent again, with what was asked for."""
         self._invite = invite
-        self._sending = Sending(self.line.sender, invite, self.line.ways())
+        self._sending = self.carrier(self.line.sender, invite, self.line.ways())
         async with aclosing(self._sending.responses()) as responses:
             async for response in responses:
                 if response.status < 200:

@@ -15,6 +15,7 @@ _WORDS: dict[Trust, str] = {
     "pinned": "same key",
     "verified": "verified",
     "self": "",
+    "plain": "not encrypted",
 }
 _ALLOWED = frozenset(" -'._,()@+&")
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from sipgate.addresses import our_address_on
 from sipgate.authentication import Authenticator
 from sipgate.events import RegistrationRefused
+from sipgate.plain.outgoing import Dialled
 from sipgate.ports import LocalUser, Refusal
 from sipgate.protocol.errors import SipError
 from sipgate.protocol.message import Request, reply
 from sipgate.protocol.uri import Uri
 from sipgate.registrar import IntervalTooBrief, Registrar
 from sipgate.server_transaction import ServerTransaction
-from sipgate.target import mesh_uri
 from sipgate.ways import ways_to
 
 from .call import Call
@@ -24,7 +24,7 @@ from .exchange import replaces_of
 from .keep_alive import check_interval
 from .line import PhoneLine
 from .node import Node
-from .outgoing import CallingPhone, Outgoing, Referral
+from .outgoing import CallingPhone, Referral
 from .refusal import refuse
 from .switchboard import Switchboard, hops_left
 
@@ -59,7 +59,7 @@ class FromPhone:
         request, flow = transaction.request, transaction.flow
         user = self.authenticator.user_of(request, 407)
         max_forwards = hops_left(request)
-        target = mesh_uri(Uri.parse(request.uri), self.node.domain, {*self.own_hosts(), flow.local[0]})
+        dialled = Dialled.of(Uri.parse(request.uri), self.node, {*self.own_hosts(), flow.local[0]})
         check_interval(request)
         offer = content_of(request).sdp
         if not offer:
@@ -70,8 +70,8 @@ class FromPhone:
         local_host = our_address_on(flow)
         leg = self._leg(transaction, user, local_host)
         phone = CallingPhone(local_host, (flow.remote[0], flow.remote[1]), offer, max_forwards)
-        outgoing = Outgoing(self.node, user, target, phone, referral)
-        return self.switchboard.connect("out", leg, target, outgoing, user.uri, None)
+        search = dialled.search(self.node, user, phone, referral)
+        return self.switchboard.connect("out", leg, dialled.target, search, user.uri, None)
 
     async def _replacing(self, request: Request, user: LocalUser) -> Referral | None:
         """Return what a phone that takes over a call of its user's other phone asks for; raise `Refusal`.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from sipgate.call_rules import CallRules, RingAlways
 from sipgate.events import GatewayEvent
@@ -30,10 +31,16 @@ from .dialogs import Dialogs
 from .handsets import Handsets
 from .sending import Sender
 
+if TYPE_CHECKING:
+    from sipgate.plain.domains import Domains
+
 
 @dataclass
 class Node:
-    """This node, as its calls see it. `token` gives unguessable text, `clock` is monotonic."""
+    """This node, as its calls see it. `token` gives unguessable text, `clock` is monotonic.
+
+    Without `domains` nobody outside of the mesh is called.
+    """
 
     domain: str
     identity: NodeIdentity
@@ -51,6 +58,7 @@ class Node:
     doorkeeper: Doorkeeper = field(default_factory=OpenDoor)
     work: Work = field(default_factory=NoWork)
     rules: CallRules = field(default_factory=RingAlways)
+    domains: Domains | None = None
     dialogs: Dialogs = field(default_factory=Dialogs)
     handsets: Handsets = field(default_factory=Handsets)
     phone_port: int = SIP_PORT

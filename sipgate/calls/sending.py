@@ -48,9 +48,9 @@ class Sending:
             async with aclosing(cast("AsyncGenerator[Response, None]", transaction.responses())) as responses:
                 async for response in responses:
                     self.is_made_up = transaction.failure is not None
-                    if self._may_go_on(transaction, way, heard=heard):
+                    if self._may_go_on(transaction, response, way, heard=heard):
                         break
-                    heard = True
+                    heard = heard or self._is_heard(response)
                     self.way = transaction.flow or way
                     yield response
                     if response.status >= 300:
@@ -65,7 +65,7 @@ class Sending:
             response = await transaction.final()
             self.is_made_up = transaction.failure is not None
             self.way = transaction.flow or way
-            if not self._may_go_on(transaction, way, heard=False):
+            if not self._may_go_on(transaction, response, way, heard=False):
                 return response
         raise AssertionError("the last way always decides")
 
@@ -81,9 +81,19 @@ class Sending:
             await self._transaction.cancel(*self._cancelled)
         return self._transaction
 
-    def _may_go_on(self, transaction: ClientTransaction, way: Way, *, heard: bool) -> bool:
+    def _has_failed(self, transaction: ClientTransaction, response: Response) -> bool:  # noqa: ARG002 - see heirs
+        """Tell whether another way is worth a try."""
+        return transaction.failure == "transport"
+
+    def _is_heard(self, response: Response) -> bool:  # noqa: ARG002 - see heirs
+        """Tell whether a response shows that this way is the one."""
+        return True
+
+    def _may_go_on(
+        self, transaction: ClientTransaction, response: Response, way: Way, *, heard: bool
+    ) -> bool:
         return (
-            transaction.failure == "transport"
+            self._has_failed(transaction, response)
             and way is not self._ways[-1]
             and not heard
             and self._cancelled is None

@@ -9,6 +9,7 @@ from __future__ import annotations
 from .address import Address
 from .errors import SipError
 from .message import Message, Request, Response
+from .uri import Uri
 
 MAX_FORWARDS = 70
 MAX_ROUTES = 16
@@ -73,6 +74,10 @@ class Dialog:
     def id(self) -> tuple[str, str, str]:
         """Call-ID, our tag, the other side's tag."""
         return self.call_id, self.local_tag, self.remote_tag
+
+    def next_hop(self) -> Uri:
+        """Return where a request inside the dialog goes first (12.2.1.1); raise SipError when that is no URI."""
+        return Address.parse(self.route_set[0]).uri if self.route_set else Uri.parse(self.remote_target)
 
     # As the caller of a request.
 
