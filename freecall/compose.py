@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import asdict, dataclass
 from typing import Any, cast
 
 from overlay.addresses import reachable_endpoints
@@ -31,20 +30,22 @@ from .browser.server import serve_browser
 from .call_settings import CallSettings
 from .call_watch import CallWatch
 from .calling_end import tell_the_end
-from .config import MESH_PORT, SIP_PORT, Config
+from .config import Config
 from .contacts import ContactDesk
 from .control.contact_routes import contact_routes
+from .control.device_routes import device_routes
 from .control.policy_routes import policy_routes
 from .control.server import serve
 from .control.settings_routes import settings_routes
 from .control.trust_routes import trust_routes
+from .devices import DeviceAccounts, DeviceDesk, Door
 from .dial_codes import DialCodes, LastCall
 from .events import EventLog
 from .evidence import EvidenceGatherer
 from .history import History
 from .identity import Identity, open_identity
 from .letters import HearingAdmission, Letters
-from .listen import free_port, hosts_of
+from .listen import Ports
 from .mesh_media import MeshMedia, warm_up
 from .mesh_uri import DOMAIN
 from .meshes import choose_meshes, meet_new, open_directory
@@ -64,7 +65,6 @@ from .store import DataDirectory
 from .supervise import Supervisor, guarded
 from .trust_desk import TrustDesk
 
-ALL_ADDRESSES = ("0.0.0.0", "::")  # noqa: S104 - a node is there to be reached
 LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with
 
 
@@ -84,36 +84,6 @@ def clock_problems(now: float) -> tuple[str, ...]:
     return (
         f"The clock of this computer says {year}: set it. Calls work, but dates of keys cannot be judged.",
     )
-
-
-@dataclass(frozen=True)
-class Ports:
-    """Where the node listens."""
-
-    mesh_hosts: tuple[str, ...]
-    mesh: int
-    sip_host: str
-    sip: int
-
-    @classmethod
-    def choose(cls, config: Config) -> "Ports":
-        """Return the ports of the configuration, or the next free ones after the defaults.
-
-        Raises:
-            NoFreePort: a port that was asked for is taken.
-        """
-        hosts, port, exact = hosts_of(config.node.listen, ALL_ADDRESSES, MESH_PORT)
-        sip_hosts, sip_port, sip_exact = hosts_of(config.phones.sip, ["127.0.0.1"], SIP_PORT)
-        return cls(
-            mesh_hosts=tuple(hosts),
-            mesh=free_port(hosts, port, exact=exact),
-            sip_host=sip_hosts[0],
-            sip=free_port(sip_hosts, sip_port, exact=sip_exact),
-        )
-
-    def mesh_endpoints(self) -> list[Endpoint]:
-        """Return the sockets of the mesh."""
-        return [Endpoint(host, self.mesh) for host in self.mesh_hosts]
 
 
 @asynccontextmanager
@@ -160,18 +130,29 @@ async def open_node(config: Config, data: DataDirectory, log: EventLog) -> Async
         stack.push_async_callback(history.aclose)
         watch = CallWatch(history, asyncio.get_running_loop().time)
         log.print_with(watch.observe)
+        devices = _devices(config, identity, ports, data, log)
         gateway = await stack.enter_async_context(
             _gateway(
-                config, identity, ports, pins, gatherer, log, supervisor, letters, policy, retained, settings
+                config,
+                identity,
+                devices,
+                ports,
+                pins,
+                gatherer,
+                log,
+                supervisor,
+                letters,
+                policy,
+                retained,
+                settings,
             )
         )
-        letters.connect(gateway.post)
-        letters.leave_unread(policy.is_blocked)
-        letters.tell_written_to(policy.note_called)
+        _connect(letters, gateway, policy)
         _exchange_receipts(config, identity, data, pins, log, supervisor, letters)
         for host in ports.mesh_hosts:
             await gateway.listen_mesh(host, ports.mesh)
         await gateway.listen_phones(ports.sip_host, ports.sip)
+        await devices.open(gateway.devices)
         node = Node(
             identity,
             gateway,
@@ -188,6 +169,7 @@ async def open_node(config: Config, data: DataDirectory, log: EventLog) -> Async
             *trust_routes(desk),
             *policy_routes(policy),
             *settings_routes(settings),
+            *device_routes(devices),
             *contact_routes(_contacts(identity, data, pins, gatherer, policy, desk)),
         )
         control = await stack.enter_async_context(serve(node, data.path, routes))
@@ -224,6 +206,7 @@ def _web_of_trust(config: Config) -> WebOfTrust | None:
 def _gateway(
     config: Config,
     identity: Identity,
+    devices: DeviceDesk,
     ports: Ports,
     pins: Pins,
     gatherer: EvidenceGatherer,
@@ -251,7 +234,7 @@ def _gateway(
     admission = MeshAdmission(me, keyring, gatherer.standings, keys, wall_clock)
     return Gateway(
         node_key=identity.node_key.private_key,
-        accounts=OneUser(user, identity.uris),
+        accounts=devices.accounts,
         directory=policy.remember(MeshDirectory(me, gatherer, keys, lambda: _own_endpoints(ports))),
         admission=HearingAdmission(policy.guard(admission), letters.heard_from),
         audience=MeshAudience(policy.hide(admission)),
@@ -321,6 +304,25 @@ def _user(config: Config, identity: Identity) -> LocalUser:
     )
 
 
+def _connect(letters: Letters, gateway: Gateway, policy: PolicyDesk) -> None:
+    letters.connect(gateway.post)
+    letters.leave_unread(policy.is_blocked)
+    letters.tell_written_to(policy.note_called)
+
+
+def _devices(
+    config: Config, identity: Identity, ports: Ports, data: DataDirectory, log: EventLog
+) -> DeviceDesk:
+    user = _user(config, identity)
+    accounts = DeviceAccounts(OneUser(user, identity.uris), user.username)
+    plain_at = str(Endpoint(ports.sip_host, ports.sip))
+    desk = DeviceDesk(
+        data, user, DOMAIN, accounts, log.emit, wall_clock, door=Door.of(config.phones.lan), plain_at=plain_at
+    )
+    log.print_with(desk.observe)
+    return desk
+
+
 def _letters(
     config: Config,
     identity: Identity,
@@ -382,7 +384,10 @@ def _ready(identity: Identity, ports: Ports, data: DataDirectory, control: str) 
         "node_id": identity.node_key.node_id.hex(),
         "node_public_key": identity.node_key.public_key.hex(),
         "mesh": [str(endpoint) for endpoint in reachable_endpoints(ports.mesh_endpoints())],
-        "sip": {**asdict(account), "transports": ["udp", "tcp"]},
+        "sip": {
+            **{name: getattr(account, name) for name in ("address", "username", "domain", "secret")},
+            "transports": ["udp", "tcp"],
+        },
         "control": control,
         "data": str(data.path),
         "provisioning": write_provisioning(data, account),

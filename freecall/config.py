@@ -12,6 +12,7 @@ from .errors import ConfigError, reason
 
 MESH_PORT = 7350
 SIP_PORT = 5060
+SIP_TLS_PORT = 5061
 
 
 def default_data_directory() -> Path:
@@ -39,6 +40,7 @@ class PhonesConfig:
     """Where phones register, and how they prove themselves."""
 
     sip: str = ""
+    lan: str = ""
     secret_file: str = ""
     algorithms: tuple[str, ...] = ("MD5",)
     browser: bool = False
@@ -121,6 +123,9 @@ TEMPLATE = f"""\
 [phones]
 # Where phones register, HOST:PORT. Default: 127.0.0.1, port {SIP_PORT} or the next free one.
 #sip = ""
+# Where paired phones on the LAN register over TLS (fc-devices), HOST:PORT; closed until one is paired.
+# Default: all addresses, port {SIP_TLS_PORT} or the next free one.
+#lan = ""
 # A file whose first line is the phones' password. Default: a random one, shown at start.
 #secret_file = ""
 # Digest algorithms offered to phones. Some phones fail when SHA-256 is in the list.

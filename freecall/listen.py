@@ -3,12 +3,47 @@
 import errno
 import socket
 from collections.abc import Sequence
+from dataclasses import dataclass
+
+from overlay.protocol.endpoint import Endpoint
 
 from .addresses import split_host_port
+from .config import MESH_PORT, SIP_PORT, Config
 from .errors import NoFreePort
 
 PORTS_TO_TRY = 50
+ALL_ADDRESSES = ("0.0.0.0", "::")  # noqa: S104 - a node is there to be reached
 BOTH = (socket.SOCK_DGRAM, socket.SOCK_STREAM)
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where the node listens."""
+
+    mesh_hosts: tuple[str, ...]
+    mesh: int
+    sip_host: str
+    sip: int
+
+    @classmethod
+    def choose(cls, config: Config) -> "Ports":
+        """Return the ports of the configuration, or the next free ones after the defaults.
+
+        Raises:
+            NoFreePort: a port that was asked for is taken.
+        """
+        hosts, port, exact = hosts_of(config.node.listen, ALL_ADDRESSES, MESH_PORT)
+        sip_hosts, sip_port, sip_exact = hosts_of(config.phones.sip, ["127.0.0.1"], SIP_PORT)
+        return cls(
+            mesh_hosts=tuple(hosts),
+            mesh=free_port(hosts, port, exact=exact),
+            sip_host=sip_hosts[0],
+            sip=free_port(sip_hosts, sip_port, exact=sip_exact),
+        )
+
+    def mesh_endpoints(self) -> list[Endpoint]:
+        """Return the sockets of the mesh."""
+        return [Endpoint(host, self.mesh) for host in self.mesh_hosts]
 
 
 def free_port(hosts: Sequence[str], wanted: int, *, exact: bool) -> int:

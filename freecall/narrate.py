@@ -85,7 +85,15 @@ class Narrator:
         return f"{name} can be found: {f['copies']} nodes keep it."
 
     def _phone_registered(self, f: dict[str, Any]) -> str:
-        return f"Phone ready: {f['contact']}"
+        return f"Phone ready: {f['device'] or f['contact']}"
+
+    def _device_paired(self, f: dict[str, Any]) -> str:
+        return f"{f['device']} is paired" + (
+            ", NOT ENCRYPTED between the phone and this node" if f["plain"] else ""
+        )
+
+    def _device_revoked(self, f: dict[str, Any]) -> str:
+        return f"{f['device']} is let in no more"
 
     def _phone_unregistered(self, f: dict[str, Any]) -> str:
         return f"Phone gone: {f['contact']}"

@@ -9,28 +9,45 @@ from .store import DataDirectory
 
 @dataclass(frozen=True)
 class SipAccount:
-    """What a phone must know: where the node listens, the user, the secret and the domain."""
+    """What a phone must know: where the node listens, the user, the secret and the domain.
+
+    `login` is the name that it authenticates with, if that is another than the user's. Over TLS its media is SRTP.
+    """
 
     address: str
     username: str
     domain: str
     secret: str = field(repr=False)
+    login: str = ""
+    transport: str = ""
+
+    @property
+    def auth_user(self) -> str:
+        """The name to authenticate with."""
+        return self.login or self.username
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether this is for TLS, and so for SRTP."""
+        return self.transport == "tls"
 
 
 def baresip(account: SipAccount) -> str:
     """Return a line for baresip's ``accounts`` file."""
     return (
-        f"<sip:{account.username}@{account.domain}>;auth_user={account.username};auth_pass={account.secret}"
-        f';outbound="sip:{account.address};transport=udp";regint=300\n'
+        f"<sip:{account.username}@{account.domain}>;auth_user={account.auth_user};auth_pass={account.secret}"
+        f';outbound="sip:{account.address};transport={account.transport or "udp"}"'
+        f"{';mediaenc=srtp-mand' if account.is_secure else ''};regint=300\n"
     )
 
 
 def linphone(account: SipAccount) -> str:
     """Return Linphone's remote provisioning XML (``--fetch-config``)."""
+    transport = account.transport or "tcp"
     entries = {
         "proxy_0": {
-            "reg_proxy": f"<sip:{account.address};transport=tcp>",
-            "reg_route": f"<sip:{account.address};transport=tcp;lr>",
+            "reg_proxy": f"<sip:{account.address};transport={transport}>",
+            "reg_route": f"<sip:{account.address};transport={transport};lr>",
             "reg_identity": f"sip:{account.username}@{account.domain}",
             "realm": account.domain,
             "reg_expires": "300",
@@ -39,11 +56,16 @@ def linphone(account: SipAccount) -> str:
         },
         "auth_info_0": {
             "username": account.username,
+            "userid": account.auth_user,
             "passwd": account.secret,
             "realm": account.domain,
             "domain": account.domain,
         },
-        "sip": {"default_proxy": "0", "media_encryption": "none"},
+        "sip": {
+            "default_proxy": "0",
+            "media_encryption": "srtp" if account.is_secure else "none",
+            "media_encryption_mandatory": "1" if account.is_secure else "0",
+        },
     }
     sections = "\n".join(
         f'  <section name="{name}">\n'
@@ -66,7 +88,7 @@ def twinkle(account: SipAccount) -> str:
     settings = {
         "user_name": account.username,
         "user_domain": account.domain,
-        "auth_name": account.username,
+        "auth_name": account.auth_user,
         "auth_pass": account.secret,
         "registrar": account.address,
         "outbound_proxy": account.address,
@@ -82,6 +104,14 @@ FORMATS: dict[str, tuple[str, Callable[[SipAccount], str]]] = {
     "Linphone": ("linphone.xml", linphone),
     "Twinkle": ("twinkle.cfg", twinkle),
 }
+
+
+def rendered(account: SipAccount) -> dict[str, str]:
+    """Return phone name to the content of its file; of phones that cannot do what the account asks for, none."""
+    able = {
+        name: render for name, (_, render) in FORMATS.items() if not (account.is_secure and name == "Twinkle")
+    }
+    return {name: render(account) for name, render in able.items()}
 
 
 def write_provisioning(data: DataDirectory, account: SipAccount) -> dict[str, str]:

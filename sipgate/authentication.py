@@ -9,10 +9,13 @@ from .ports import Accounts, LocalUser, Refusal
 from .protocol import digest
 from .protocol.digest import Credentials, Nonces, NonceState
 from .protocol.message import Request, Response, reply
+from .transport import Flow
 
 _HEADERS = {401: ("Authorization", "WWW-Authenticate"), 407: ("Proxy-Authorization", "Proxy-Authenticate")}
 
 WRONG = "The user name or the secret of this phone is wrong"
+NOT_PAIRED = "This phone is not paired: it needs an account of its own, from fc-devices"
+NOT_PLAIN = "This phone is paired for encrypted connections: let it use TLS"
 
 
 class Challenged(Exception):
@@ -33,8 +36,8 @@ class Authenticator:
     realm: str
     clock: Callable[[], float]
 
-    def user_of(self, request: Request, status: int) -> LocalUser:
-        """Return the user who sent the request; `status` is 401 or 407.
+    def user_of(self, request: Request, status: int, flow: Flow) -> LocalUser:
+        """Return the user who sent the request on this flow; `status` is 401 or 407.
 
         Raise `Challenged` without usable credentials, `Refusal` 403 with wrong ones. The digest-uri is taken
         as it comes: programs put in it what they like, and who could change the request between a phone and
@@ -50,6 +53,10 @@ class Authenticator:
             raise Refusal(403, WRONG)
         if self.nonces.check(credentials.nonce, credentials.count, self.clock()) is not NonceState.OK:
             raise self._challenge(request, status, stale=True)
+        if flow.transport == "tls" and not user.device:
+            raise Refusal(403, NOT_PAIRED)
+        if flow.transport != "tls" and not user.may_be_plain:
+            raise Refusal(403, NOT_PLAIN)
         return user
 
     def _credentials(self, request: Request, header: str) -> Credentials | None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from .stream import StreamFlow
 from .tls import client_context, domain_context
-from .transport import Hop, Owner, TransportError, TransportLimits, TransportName
+from .transport import FlowSide, Hop, Owner, TransportError, TransportLimits, TransportName
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class Connections:
         self._owner = owner
         self._limits = limits
         self._start_task = start_task
-        self._listeners: list[socket.socket] = []
+        self._listeners: dict[socket.socket, asyncio.Task[None]] = {}
         self._by_address: dict[str, int] = {}
         self._accepted = 0
         self._flows: set[StreamFlow] = set()
@@ -53,8 +53,13 @@ class Connections:
         """The number of connections, those that are still in their handshake included."""
         return len(self._flows)
 
-    async def listen(self, host: str, port: int, context: ssl.SSLContext | None) -> int:
-        """Listen at an IP literal and a port, 0 for a free one; return the port. Raises OSError."""
+    async def listen(
+        self, host: str, port: int, context: ssl.SSLContext | None, side: FlowSide | None = None
+    ) -> int:
+        """Listen at an IP literal and a port, 0 for a free one; return the port. Raises OSError.
+
+        Over TLS nodes are expected, unless `side` says something else.
+        """
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listener = socket.socket(family, socket.SOCK_STREAM)
         try:
@@ -67,9 +72,17 @@ class Connections:
         except OSError:
             listener.close()
             raise
-        self._listeners.append(listener)
-        self._start_task(self._accept_all(listener, context), "sip accept")
+        accepting = self._start_task(self._accept_all(listener, context, side), "sip accept")
+        self._listeners[listener] = accepting
         return int(listener.getsockname()[1])
+
+    def stop_listening(self, port: int, side: FlowSide) -> None:
+        """Take no more connections on that port, and close those of that side that were taken there."""
+        for listener in [each for each in self._listeners if each.getsockname()[1] == port]:
+            self._listeners.pop(listener).cancel()
+            listener.close()
+        for flow in [each for each in self._flows if each.side == side and each.local[1] == port]:
+            flow.close()
 
     def to(self, hop: Hop) -> StreamFlow | None:
         """Return the open connection to a hop, if there is one."""
@@ -113,7 +126,9 @@ class Connections:
 
     # Accepting.
 
-    async def _accept_all(self, listener: socket.socket, context: ssl.SSLContext | None) -> None:
+    async def _accept_all(
+        self, listener: socket.socket, context: ssl.SSLContext | None, side: FlowSide | None
+    ) -> None:
         loop = asyncio.get_running_loop()
         while True:
             try:
@@ -128,14 +143,16 @@ class Connections:
                 self.counters.refused += 1
                 sock.close()
                 continue
-            self._start_task(self._serve(sock, host, context), "sip connection")
+            self._start_task(self._serve(sock, host, context, side), "sip connection")
 
-    async def _serve(self, sock: socket.socket, host: str, context: ssl.SSLContext | None) -> None:
+    async def _serve(
+        self, sock: socket.socket, host: str, context: ssl.SSLContext | None, side: FlowSide | None
+    ) -> None:
         """Hold a place for an accepted connection from before its handshake to its end."""
         self._accepted += 1
         self._by_address[host] = self._by_address.get(host, 0) + 1
         try:
-            flow = await self._handshake(sock, context)
+            flow = await self._handshake(sock, context, side)
             if flow is not None:
                 self.counters.accepted += 1
                 await flow.closed()
@@ -145,9 +162,11 @@ class Connections:
             if not self._by_address[host]:
                 del self._by_address[host]
 
-    async def _handshake(self, sock: socket.socket, context: ssl.SSLContext | None) -> StreamFlow | None:
+    async def _handshake(
+        self, sock: socket.socket, context: ssl.SSLContext | None, side: FlowSide | None
+    ) -> StreamFlow | None:
         transport: TransportName = "tcp" if context is None else "tls"
-        flow = StreamFlow(self._owner, transport, self._limits, accepted=True)
+        flow = StreamFlow(self._owner, transport, self._limits, accepted=True, side=side)
         _prepare(sock)
         try:
             await asyncio.get_running_loop().connect_accepted_socket(

@@ -42,7 +42,7 @@ from .server_transaction import ServerTransaction
 from .server_transaction import Unacknowledged as UnacknowledgedError
 from .stream import StreamFlow
 from .supervision import Supervise, in_the_group
-from .transport import Address, Flow, Hop, TransportError, TransportLimits, is_reliable
+from .transport import Address, Flow, FlowSide, Hop, TransportError, TransportLimits, is_reliable
 from .vias import Vias
 
 _STATUS: dict[Cause, int] = {"timeout": 408, "transport": 503, "cancelled": 487, "overload": 503}
@@ -132,9 +132,13 @@ class Endpoint:
         """Listen at an IP literal and a port, 0 for a free one; return the port. Raises OSError."""
         return await self._flows.listen(host, port, None)
 
-    async def listen_tls(self, host: str, port: int, ssl_context: ssl.SSLContext) -> int:
-        """Listen with a context from `tls.server_context`; return the port. Raises OSError."""
-        return await self._flows.listen(host, port, ssl_context)
+    async def listen_tls(self, host: str, port: int, context: ssl.SSLContext, side: FlowSide = "mesh") -> int:
+        """Listen with a context from `tls`, for nodes or for phones; return the port. Raises OSError."""
+        return await self._flows.listen(host, port, context, side)
+
+    def stop_listening(self, port: int, side: FlowSide) -> None:
+        """Take no more connections on that port for TLS, and close those that were taken there."""
+        self._flows.connections.stop_listening(port, side)
 
     # Sending.
 

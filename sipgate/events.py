@@ -12,11 +12,12 @@ Part = Literal["transferor", "transferee", "target"]
 
 @dataclass(frozen=True)
 class PhoneRegistered:
-    """A phone registered or refreshed; `expires` in seconds."""
+    """A phone registered or refreshed; `expires` in seconds; `device` is the paired device that it is, or empty."""
 
     user: str
     contact: str
     expires: int
+    device: str = ""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import ssl
 from .connections import Connections, StartTask
 from .protocol.message import Request
 from .protocol.via_rules import response_port
-from .transport import Flow, Hop, Owner, TransportError, TransportLimits
+from .transport import Flow, FlowSide, Hop, Owner, TransportError, TransportLimits
 from .udp import UdpFlow, UdpSocket
 from .vias import Vias
 
@@ -32,9 +32,11 @@ class Flows:
         self._udp.append(sock)
         return sock.local[1]
 
-    async def listen(self, host: str, port: int, context: ssl.SSLContext | None) -> int:
+    async def listen(
+        self, host: str, port: int, context: ssl.SSLContext | None, side: FlowSide | None = None
+    ) -> int:
         """Listen for TCP, or TLS with a context; return the port. Raises OSError."""
-        port = await self.connections.listen(host, port, context)
+        port = await self.connections.listen(host, port, context, side)
         self._vias.listens("tcp" if context is None else "tls", (host, port))
         return port
 

@@ -26,6 +26,7 @@ from .calls.outgoing import CallingPhone
 from .calls.refusal import check_extensions, not_done, options, refuse
 from .calls.service_leg import ServiceLeg
 from .calls.switchboard import DEFAULT_HOPS, Switchboard
+from .devices import Devices
 from .endpoint import Endpoint
 from .events import GatewayEvent, PhoneRegistered, PhoneUnregistered
 from .handset import Handset, HandsetCall
@@ -134,6 +135,7 @@ class Gateway:
         self._hosts = {"localhost"}
         self._ports: set[int] = set()
         self._registered = asyncio.Event()
+        self.devices = Devices(self._node, self._endpoint, self._hosts, self._ports)
         self._switchboard = Switchboard(self._node, self._start, self._own_hosts)
         authenticator = Authenticator(accounts, Nonces(secrets.token_bytes(32)), domain, self._now)
         registrar = Registrar(authenticator, self._node.location, limits, self._now, self._is_own, self._tell)
@@ -308,7 +310,7 @@ class Gateway:
 
     async def _dispatch(self, transaction: ServerTransaction) -> None:
         request = transaction.request
-        from_node = transaction.flow.transport == "tls"
+        from_node = transaction.flow.side == "mesh"
         check_extensions(request, from_phone=not from_node)
         if request.to.tag is not None:
             leg = self._node.dialogs.find(request)

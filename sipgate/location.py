@@ -18,7 +18,7 @@ class Binding:
     """One registered phone.
 
     `contact` is its URI verbatim, `key` what makes two contacts the same phone, `route` where requests to it
-    go.
+    go, `device` the paired device that it is, if it is one.
     """
 
     contact: str
@@ -27,6 +27,7 @@ class Binding:
     cseq: int
     expires_at: float
     route: Route
+    device: str = ""
 
     def is_expired(self, now: float) -> bool:
         """Tell whether the binding has run out."""
@@ -79,6 +80,13 @@ class Location:
             _refuse_stale(each, call_id, cseq)
         self._store(user, {})
         return Change(removed=tuple(each for each in table.values() if not each.is_expired(now)))
+
+    def of_device(self, device: str, now: float) -> tuple[tuple[str, Binding], ...]:
+        """Return the live bindings of a paired device, as (user, binding)."""
+        users = tuple(self._bindings)
+        return tuple(
+            (user, each) for user in users for each in self.bindings(user, now) if each.device == device
+        )
 
     def drop(self, user: str, key: str) -> Binding | None:
         """Remove one binding, as when its connection has closed; return it if it was there."""

@@ -164,7 +164,11 @@ class Nobody:
 
 @dataclass(frozen=True)
 class LocalUser:
-    """One of our own users: the mesh URI, the SIP account of their phones, and what proves them to peers."""
+    """One of our own users: the mesh URI, the SIP account of their phones, and what proves them to peers.
+
+    `secret` belongs to a paired `device`, or to the phones beside the node (empty). Those come in the clear, on a
+    socket that only they can reach; a device comes over TLS, unless it `may_be_plain`.
+    """
 
     uri: str
     username: str
@@ -173,6 +177,8 @@ class LocalUser:
     delegation: bytes
     secret: str = field(repr=False)
     algorithms: tuple[str, ...] = ("MD5",)
+    device: str = ""
+    may_be_plain: bool = True
 
 
 class Accounts(Protocol):

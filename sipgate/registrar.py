@@ -42,7 +42,7 @@ class Registrar:
 
     def answer(self, request: Request, flow: Flow) -> Response:
         """Return the response; raise `Challenged`, `Refusal` or `SipError`, nothing changed."""
-        user = self.authenticator.user_of(request, 401)
+        user = self.authenticator.user_of(request, 401, flow)
         self._check_name(request, user)
         now = self.clock()
         try:
@@ -71,10 +71,12 @@ class Registrar:
             if request.expires != 0:
                 raise SipError(400, "Contact * goes with Expires 0 only")
             return self.location.clear(user.username, request.call_id, request.cseq.number, now)
-        bindings = tuple(self._binding(request, contact, flow, now) for contact in contacts)
+        bindings = tuple(self._binding(request, contact, flow, user, now) for contact in contacts)
         return self.location.update(user.username, bindings, now)
 
-    def _binding(self, request: Request, contact: Address, flow: Flow, now: float) -> Binding:
+    def _binding(
+        self, request: Request, contact: Address, flow: Flow, user: LocalUser, now: float
+    ) -> Binding:
         uri = contact.uri
         if not uri.is_sip or uri.scheme != "sip" or len(str(uri)) > MAX_CONTACT:
             raise SipError(400, "Bad Contact")
@@ -83,7 +85,7 @@ class Registrar:
         lasts = self._lasts(request, contact)
         route = Route(ways_to(uri, flow), our_address_on(flow))
         key = _device(contact)
-        return Binding(str(uri), key, request.call_id, request.cseq.number, now + lasts, route)
+        return Binding(str(uri), key, request.call_id, request.cseq.number, now + lasts, route, user.device)
 
     def _lasts(self, request: Request, contact: Address) -> int:
         """Return the seconds that a binding is good for; malformed means default (RFC 3261 10.3)."""
@@ -100,7 +102,8 @@ class Registrar:
         for binding in change.removed:
             self.on_event(PhoneUnregistered(user.username, binding.contact))
         for binding in change.bound:
-            self.on_event(PhoneRegistered(user.username, binding.contact, round(binding.expires_at - now)))
+            lasts = round(binding.expires_at - now)
+            self.on_event(PhoneRegistered(user.username, binding.contact, lasts, binding.device))
 
     def _list(self, request: Request, user: LocalUser, now: float) -> Response:
         response = reply(request, 200)

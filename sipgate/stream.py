@@ -10,7 +10,7 @@ from typing import cast
 from .protocol.errors import SipError
 from .protocol.framing import PING, PONG, Ping, StreamFramer
 from .tls import check_domain, check_node_key
-from .transport import Address, Owner, TransportError, TransportLimits, TransportName
+from .transport import Address, FlowSide, Owner, TransportError, TransportLimits, TransportName
 
 _SHORTEST_PARTIAL = 4  # less may be line breaks between messages: a pong, or half a ping
 
@@ -22,7 +22,7 @@ class StreamFlow(asyncio.Protocol):
     `message_timeout`, when an accepted one brings no message in `first_message_timeout`, when the other side
     does not read what we write, and when it brings anything but SIP. With `node_public_key` it exists only if
     the other side has that key, and is kept alive with pings that must be answered; with `domain`, only if its
-    certificate is for that SIP domain.
+    certificate is for that SIP domain. Whoever comes over TLS is a node, unless `side` says something else.
     """
 
     def __init__(
@@ -34,6 +34,7 @@ class StreamFlow(asyncio.Protocol):
         accepted: bool,
         node_public_key: bytes | None = None,
         domain: str | None = None,
+        side: FlowSide | None = None,
     ) -> None:
         self._owner = owner
         self._limits = limits
@@ -47,6 +48,7 @@ class StreamFlow(asyncio.Protocol):
         self._pinged_at: float | None = None
         self._spoke = False
         self.transport: TransportName = transport
+        self.side: FlowSide = side or ("mesh" if transport == "tls" and domain is None else "phone")
         self.node_public_key = node_public_key
         self._domain = domain
         self.local: Address = ("", 0)

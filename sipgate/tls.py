@@ -13,10 +13,13 @@ import tempfile
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
+    NoEncryption,
     PrivateFormat,
     PublicFormat,
 )
@@ -44,6 +47,36 @@ def node_certificate(key: Ed25519PrivateKey) -> x509.Certificate:
         .not_valid_after(_NOT_AFTER)
         .sign(key, None)
     )
+
+
+def phone_certificate(name: str, now: datetime.datetime) -> bytes:
+    """Return a key and a self-signed certificate for paired phones, PEM: ECDSA, which old phones know, for 20 years.
+
+    Phones keep the certificate, or its fingerprint; no authority vouches for it, and its names mean nothing.
+    """
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Free Call node of {name}"[:64])])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=20 * 365))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return private + certificate.public_bytes(Encoding.PEM)
+
+
+def phone_context(pem: Path) -> ssl.SSLContext:
+    """Return the context for listening to paired phones, from a file of what `phone_certificate` returned."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(pem)
+    return context
 
 
 def server_context(key: Ed25519PrivateKey) -> ssl.SSLContext:

@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 from .protocol.errors import SipError
 
 TransportName = Literal["udp", "tcp", "tls"]
+FlowSide = Literal["phone", "mesh"]
 Address = tuple[str, int]
 
 MAX_MESSAGE_BYTES = 65_536
@@ -47,6 +48,11 @@ class Flow(Protocol):
     @property
     def transport(self) -> TransportName:
         """What carries it."""
+        ...
+
+    @property
+    def side(self) -> FlowSide:
+        """Who is at the other end: another node, over TLS, or somebody else, who has to prove who they are."""
         ...
 
     @property

@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any, Self, cast
 
-from .transport import MAX_MESSAGE_BYTES, Address, Owner, TransportError, TransportName
+from .transport import MAX_MESSAGE_BYTES, Address, FlowSide, Owner, TransportError, TransportName
 
 # From <linux/in.h> and <linux/in6.h>; the socket module does not name them.
 _IP_RECVERR, _IPV6_RECVERR, _MSG_ERRQUEUE = 11, 25, 0x2000
@@ -124,6 +124,7 @@ class UdpFlow:
     remote: Address
 
     transport: TransportName = "udp"
+    side: FlowSide = "phone"
     node_public_key: bytes | None = None
 
     @property

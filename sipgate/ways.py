@@ -31,6 +31,8 @@ def ways_to(contact: Uri, flow: Flow) -> tuple[Way, ...]:
     ways: list[Way] = []
     if flow.transport != "udp" and not flow.is_closed:
         ways.append(flow)
+    if flow.transport == "tls":
+        return (flow,)  # nobody could prove to be the phone at another connection
     transport = transport_of(contact, flow.transport)
     port = contact.port or SIP_PORT
     if same_host(contact.host, flow.remote[0]) and (transport, port) != ("udp", flow.remote[1]) and port:

@@ -179,6 +179,11 @@ class DialogLeg:
         self._farewell = GONE
         self._post(HungUp(self, GONE))
 
+    def part(self, cause: Cause) -> None:
+        """End the call for this leg's sake."""
+        self._farewell = cause
+        self._post(self._ended_by_bye(cause))
+
     def _introduce(self, message: Message) -> None:
         """Say where and who we are."""
         message.headers.add("Contact", self.line.contact)

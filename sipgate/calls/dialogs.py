@@ -38,5 +38,9 @@ class Dialogs:
         """Return the leg with that Call-ID and our tag."""
         return self._legs.get((call_id, tag))
 
+    def legs(self) -> tuple[Receiver, ...]:
+        """Return all."""
+        return tuple(self._legs.values())
+
     def __len__(self) -> int:
         return len(self._legs)

@@ -57,7 +57,7 @@ class FromPhone:
     async def invite(self, transaction: ServerTransaction) -> Call:
         """Begin a call; raise `Challenged`, `Refusal` or `SipError` when there is none to begin."""
         request, flow = transaction.request, transaction.flow
-        user = self.authenticator.user_of(request, 407)
+        user = self.authenticator.user_of(request, 407, flow)
         max_forwards = hops_left(request)
         dialled = Dialled.of(Uri.parse(request.uri), self.node, {*self.own_hosts(), flow.local[0]})
         check_interval(request)
@@ -94,7 +94,7 @@ class FromPhone:
             raise SipError(400, "Bad Contact")
         contact = self.node.phone_contact(user.uri, local_host, flow.transport)
         ways, interval = ways_to(contacts[0].uri, flow), self.node.limits.session_interval
-        line = PhoneLine(self.node.sender, contact, ways, local_host, interval)
+        line = PhoneLine(self.node.sender, contact, ways, local_host, interval, device=user.device)
         return SipCallerLeg(transaction, line, self.node.dialogs, self.node.token())
 
 

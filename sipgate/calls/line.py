@@ -64,7 +64,7 @@ class Line(Protocol):
 
 @dataclass(eq=False)
 class PhoneLine:
-    """To one phone beside us: known by its IP address."""
+    """To one phone beside us, known by its IP address; `device` is the paired device that it is, if it is one."""
 
     sender: Sender
     contact: str
@@ -72,6 +72,7 @@ class PhoneLine:
     local_host: str = LOOPBACK
     session_interval: int = 0
     side: Side = "phone"
+    device: str = ""
 
     @property
     def remote_host(self) -> str:
@@ -94,7 +95,7 @@ class PhoneLine:
         """Take requests from the phone's own address only, and none from the mesh side."""
         if flow is None:
             return
-        if flow.transport == "tls" or not any(same(flow.remote[0], host_of(way)) for way in self.phone_ways):
+        if flow.side == "mesh" or not any(same(flow.remote[0], host_of(way)) for way in self.phone_ways):
             raise Refusal(403, "This call belongs to another phone")
 
     def learn(self, way: Way) -> None:
@@ -140,7 +141,7 @@ class MeshLine:
         """Take requests that the other node has signed, on whatever TLS connection they come."""
         if sender_of(request) != self.node_public_key:
             raise Refusal(403, "This call belongs to another node")
-        if flow is not None and flow.transport != "tls":
+        if flow is not None and flow.side != "mesh":
             raise Refusal(403, "Calls between nodes go over TLS only")
         if flow is not None:
             self.flow = flow

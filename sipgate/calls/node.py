@@ -62,12 +62,14 @@ class Node:
     dialogs: Dialogs = field(default_factory=Dialogs)
     handsets: Handsets = field(default_factory=Handsets)
     phone_port: int = SIP_PORT
+    device_port: int = 0
     mesh_port: int = 0
 
     def phone_contact(self, uri: str, local_host: str, transport: TransportName) -> str:
         """Return our Contact towards a phone."""
         parameter = "" if transport == "udp" else f";transport={transport}"
-        return f"<{_user_at(uri)}{host_in_uri(local_host)}:{self.phone_port}{parameter}>"
+        port = self.device_port if transport == "tls" else self.phone_port
+        return f"<{_user_at(uri)}{host_in_uri(local_host)}:{port}{parameter}>"
 
     def mesh_contact(self, uri: str, local_host: str) -> str:
         """Return our Contact towards another node."""

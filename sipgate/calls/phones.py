@@ -42,7 +42,9 @@ def _leg(
     ways = phone.route.ways
     contact = node.phone_contact(caller.uri, phone.route.local_host, _transport(ways[0]))
     invitation = Invitation(phone.contact, name_addr(caller), f"<{user.uri}>", call_id, max_forwards)
-    line = PhoneLine(node.sender, contact, ways, phone.route.local_host, node.limits.session_interval)
+    line = PhoneLine(
+        node.sender, contact, ways, phone.route.local_host, node.limits.session_interval, device=phone.device
+    )
     return SipCalleeLeg(line, node.dialogs, node.token(), invitation)
 
 

@@ -36,7 +36,7 @@ class MessageFromPhone:
     async def message(self, transaction: ServerTransaction) -> None:
         """Answer MESSAGE with what really became of it; raise `Challenged`, `Refusal` or `SipError`."""
         request, flow = transaction.request, transaction.flow
-        user = self.authenticator.user_of(request, 407)
+        user = self.authenticator.user_of(request, 407, flow)
         hops_left(request)
         target = mesh_uri(Uri.parse(request.uri), self.node.domain, {*self.own_hosts(), flow.local[0]})
         try:

@@ -48,7 +48,7 @@ class FromPhone:
         """Begin a subscription; raise `Challenged`, `Refusal` or `SipError` when there is none to begin."""
         request, flow = transaction.request, transaction.flow
         package = _package(request)
-        user = self.authenticator.user_of(request, 407)
+        user = self.authenticator.user_of(request, 407, flow)
         self.check_room(user)
         contacts = request.contacts
         if isinstance(contacts, str) or len(contacts) != 1:
@@ -68,7 +68,7 @@ class FromPhone:
         request = transaction.request
         if event_of(request).package != PRESENCE:
             raise Refusal(489, "This node does not know this kind of event")
-        user = self.authenticator.user_of(request, 407)
+        user = self.authenticator.user_of(request, 407, transaction.flow)
         if self._target(request, user, transaction.flow.local[0]) != user.uri:
             raise Refusal(403, "A phone can only publish for its own user")
         lasts = asked_seconds(request, self.node.limits.max_expires)

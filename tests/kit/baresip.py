@@ -41,6 +41,7 @@ class Line:
     username: str
     password: str
     domain: str = "mesh"
+    login: str = ""
 
     @classmethod
     def of(cls, node: Node) -> "Line":
@@ -56,7 +57,8 @@ class Baresip:
 
     Entering starts it and, unless `must_register` is False, waits until it is registered. Leaving makes it
     unregister and quit. `speech` is the WAV file it plays into each call, mono and at the rate of `codec`.
-    `modules` are loaded beside those of every call (`presence`, `mwi`), `contacts` are lines of its contact list.
+    `encryption` is baresip's word for the media (`srtp-mand`). `modules` are loaded beside those of every call
+    (`presence`, `mwi`), `contacts` are lines of its contact list.
     """
 
     line: Line
@@ -70,6 +72,7 @@ class Baresip:
     modules: Sequence[str] = ()
     contacts: Sequence[str] = ()
     publishes: bool = False
+    encryption: str = ""
     sip_port: int = field(default=0, init=False)
     rtp_ports: range = field(default=range(0), init=False)
     journal: Journal = field(init=False)
@@ -200,11 +203,12 @@ class Baresip:
     def _account(self) -> str:
         line = self.line
         return (
-            f"<sip:{line.username}@{line.domain}>;auth_user={line.username};auth_pass={line.password}"
+            f"<sip:{line.username}@{line.domain}>;auth_user={line.login or line.username};auth_pass={line.password}"
             f';outbound="sip:{line.host}:{line.port};transport={self.transport}";regint=60'
             f";answermode={'auto' if self.answers_by_itself else 'manual'}"
             f";audio_codecs={RATES[self.codec]};ptime=20"
             f"{';pubint=60' if self.publishes else ''}"
+            f"{f';mediaenc={self.encryption}' if self.encryption else ''}"
         )
 
     def _settings(self, control_port: int) -> Iterator[str]:
@@ -221,7 +225,7 @@ class Baresip:
         yield from ("jitter_buffer_type fixed", "jitter_buffer_delay 2-10")
         yield from ("opus_stereo no", "opus_sprop_stereo no")
         yield from (f"snd_path {self._folder}", f"module_path {MODULES}")
-        yield from (f"module {module}.so" for module in _LOADED)
+        yield from (f"module {module}.so" for module in (*_LOADED, *(("srtp",) if self.encryption else ())))
         yield from ("module_tmp account.so", "module_app menu.so", "module_app ctrl_tcp.so")
         yield from (f"module_app {module}.so" for module in self.modules)
         yield f"ctrl_tcp_listen 127.0.0.1:{control_port}"

@@ -13,7 +13,7 @@ from sipgate.identity import NodeIdentity
 from sipgate.ports import Refusal
 from sipgate.protocol.message import Request
 from sipgate.protocol.uri import Uri
-from sipgate.transport import Address, Hop, TransportName
+from sipgate.transport import Address, FlowSide, Hop, TransportName
 from sipgate.ways import Way, ways_to
 
 IDENTITY = NodeIdentity(Ed25519PrivateKey.generate(), lambda: 0.0)
@@ -24,6 +24,7 @@ NOBODY: Sender = None  # type: ignore[assignment]
 @dataclass(eq=False)
 class FakeFlow:
     transport: TransportName = "udp"
+    side: FlowSide = "phone"
     remote: Address = ("127.0.0.1", 4000)
     local: Address = ("127.0.0.1", 5060)
     is_closed: bool = False
@@ -55,14 +56,14 @@ def mesh(flow: FakeFlow | None = None) -> MeshLine:
 def test_a_phone_speaks_from_its_own_address_only() -> None:
     line = phone(Hop("udp", "127.0.0.1", 5062))
     line.admit(bye(signed=False), FakeFlow())
-    for flow in (FakeFlow(remote=("127.0.0.2", 4000)), FakeFlow(transport="tls")):
+    for flow in (FakeFlow(remote=("127.0.0.2", 4000)), FakeFlow(transport="tls", side="mesh")):
         with pytest.raises(Refusal):
             line.admit(bye(signed=False), flow)
 
 
 def test_a_node_speaks_over_tls_and_signed_only() -> None:
     line = mesh()
-    moved = FakeFlow(transport="tls", remote=("127.0.0.9", 1))
+    moved = FakeFlow(transport="tls", side="mesh", remote=("127.0.0.9", 1))
     line.admit(bye(signed=True), moved)
     assert line.flow is moved
     for transport in ("udp", "tcp"):
@@ -74,7 +75,7 @@ def test_a_node_speaks_over_tls_and_signed_only() -> None:
 
 
 def test_the_open_connection_comes_first_and_a_closed_one_not_at_all() -> None:
-    flow = FakeFlow(transport="tls")
+    flow = FakeFlow(transport="tls", side="mesh")
     line = mesh(flow)
     assert line.ways()[0] is flow
     flow.is_closed = True
