@@ -18,6 +18,7 @@ from sipgate.limits import Limits
 from sipgate.messages.post import Post
 from sipgate.messages.to_node import AWAY
 from sipgate.messages.to_phones import Delivery
+from sipgate.plain.domains import Domains
 from sipgate.ports import (
     CallMedia,
     IncomingCaller,
@@ -275,11 +276,14 @@ def user(name: str, **changes: object) -> LocalUser:
 
 @asynccontextmanager
 async def nodes(
-    *names: str, limits: Limits | None = None, users: dict[str, list[LocalUser]] | None = None
+    *names: str,
+    limits: Limits | None = None,
+    users: dict[str, list[LocalUser]] | None = None,
+    domains: Domains | None = None,
 ) -> AsyncIterator[list[TestNode]]:
     """Open one gateway for each name, each a stranger to none; check that nothing is left when they close."""
     book = Book()
-    made = [_node(name, book, limits, (users or {}).get(name, [user(name)])) for name in names]
+    made = [_node(name, book, limits, (users or {}).get(name, [user(name)]), domains) for name in names]
     running = asyncio.all_tasks()
     try:
         for node in made:
@@ -307,7 +311,9 @@ async def nodes(
     assert all(node.gateway._endpoint.transactions == 0 for node in made)
 
 
-def _node(name: str, book: Book, limits: Limits | None, users: list[LocalUser]) -> TestNode:
+def _node(
+    name: str, book: Book, limits: Limits | None, users: list[LocalUser], domains: Domains | None
+) -> TestNode:
     key, accounts, media = Ed25519PrivateKey.generate(), Accounts(users), Media()
     events = Journal()
     services: dict[str, type[Service]] = {}
@@ -325,6 +331,7 @@ def _node(name: str, book: Book, limits: Limits | None, users: list[LocalUser]) 
         services=services.get,
         on_event=events.append,
         mailbox=mail,
+        domains=domains,
         limits=limits,
         endpoint=functools.partial(Endpoint, timers=FAST),
     )

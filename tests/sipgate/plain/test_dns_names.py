@@ -38,9 +38,7 @@ async def test_records_of_each_kind_are_read() -> None:
         assert await names.ask(Question("ADDRESS", "www.example.org")) == addresses
 
 
-@pytest.mark.parametrize(
-    "name", ["nobody.example", "example.org", "x" * 64 + ".org", "a..b", "x." * 130]
-)
+@pytest.mark.parametrize("name", ["nobody.example", "example.org", "x" * 64 + ".org", "a..b", "x." * 130])
 async def test_what_is_not_there_is_nothing(name: str) -> None:
     async with DnsServer(ZONE) as server:
         assert await DnsNames(server.resolver).ask(Question("ADDRESS", name)) == []
