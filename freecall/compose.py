@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, cast
 
+from media.pump.engine import sockets_of
 from overlay.addresses import reachable_endpoints
 from overlay.protocol.endpoint import Endpoint
 from sipgate.events import GatewayEvent
@@ -224,7 +225,8 @@ def _gateway(
     users = services(wall_clock, identity.uris if config.calls.answer_with == "echo" else ())
     codes = DialCodes(settings, last, policy.block_last_caller, log)
     me = Self(user, keyring.fingerprint, identity.node_key.public_key, services=SERVICES)
-    media = MeshMedia(me, keyring, pins, keys, log, news.call_of, wall_clock, supervisor, retained)
+    sockets = sockets_of(config.media.threads)
+    media = MeshMedia(me, keyring, pins, keys, log, news.call_of, wall_clock, supervisor, retained, sockets)
 
     def on_event(event: GatewayEvent) -> None:
         news(event)

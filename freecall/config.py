@@ -67,6 +67,13 @@ class MessagesConfig:
 
 
 @dataclass(frozen=True)
+class MediaConfig:
+    """Who carries the sound of calls."""
+
+    threads: int = 1
+
+
+@dataclass(frozen=True)
 class LogConfig:
     """What the log on standard error tells."""
 
@@ -82,6 +89,7 @@ class Config:
     phones: PhonesConfig = field(default_factory=PhonesConfig)
     calls: CallsConfig = field(default_factory=CallsConfig)
     messages: MessagesConfig = field(default_factory=MessagesConfig)
+    media: MediaConfig = field(default_factory=MediaConfig)
     log: LogConfig = field(default_factory=LogConfig)
 
 
@@ -92,7 +100,8 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "level": ("debug", "info", "warning", "error"),
 }
 
-MAY_BE_ZERO = frozenset({"history_days", "strangers_per_hour"})
+MAY_BE_ZERO = frozenset({"history_days", "strangers_per_hour", "threads"})
+AT_MOST = {"threads": 64}
 
 TEMPLATE = f"""\
 # Free Call. Each line shows the default; take the # away to change it.
@@ -153,6 +162,11 @@ TEMPLATE = f"""\
 [messages]
 # How many days a message waits, encrypted, for somebody who is away.
 #keep_days = 7
+
+[media]
+# Threads that carry the sound of calls: one is enough for hundreds, and can use one core.
+# 0: none, Python does, as it does wherever the pump was not built (see docs/operate.md).
+#threads = 1
 
 [log]
 # debug, info, warning or error.
@@ -224,6 +238,7 @@ def _check_value(where: str, key: str, value: Any, default: Any) -> Any:
             f"{where} must be one of {', '.join(repr(c) for c in CHOICES[key])}, not {value!r}."
         )
     least = 0 if key in MAY_BE_ZERO else 1
-    if isinstance(value, int) and not isinstance(value, bool) and not least <= value <= 3600:
-        raise ConfigError(f"{where} must lie between {least} and 3600, not {value}.")
+    most = AT_MOST.get(key, 3600)
+    if isinstance(value, int) and not isinstance(value, bool) and not least <= value <= most:
+        raise ConfigError(f"{where} must lie between {least} and {most}, not {value}.")
     return value

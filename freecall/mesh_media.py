@@ -31,6 +31,7 @@ from .supervise import Supervisor
 if TYPE_CHECKING:
     from media.call_media import CallMedia
     from media.events import MediaEvent, Secured
+    from media.sockets import Sockets
     from media.softphone import EchoPhone, WavPhone
 
 DISCARD_PORT = 9
@@ -76,6 +77,7 @@ class MeshMedia:
         clock: Callable[[], float],
         supervisor: Supervisor,
         retained: RetainedSecrets,
+        sockets: Sockets,
     ) -> None:
         self._me = me
         self._keyring = keyring
@@ -86,6 +88,7 @@ class MeshMedia:
         self._clock = clock
         self._supervisor = supervisor
         self._retained = retained
+        self._sockets = sockets
         self._carried: dict[CallMedia, str] = {}
         self._watch: asyncio.Task[None] | None = None
 
@@ -127,6 +130,7 @@ class MeshMedia:
             on_event=partial(self._tell, context, key, {}),
             peer_name=peer.display_name,
             retained=self._secrets(context),
+            sockets=self._sockets,
         )
         self._supervisor.start(self._carry(media, context.peer_host), name="media of a call")
         return GatewayCallMedia(media)

@@ -297,7 +297,7 @@ class Bridge:
         self._to_phone.packets += packets
         self._to_phone.bytes += size
         self._unsent(unsent)
-        self._ice.heard = True
+        self._ice.heard = self._ice.heard or packets > 0
 
     def _unsent(self, packets: int) -> None:
         if packets:

@@ -1,13 +1,12 @@
 """The pump's side of Python: opens its sockets, arms and halts their flows, and delivers what it reports."""
 
 import asyncio
-import contextlib
 import ctypes
 import math
 import socket
 import struct
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from media.sockets import LOOP_SOCKETS, Address, CarryingSocket, Flow, Sockets
@@ -22,18 +21,10 @@ _IPV6_BYTES = 28
 P = TypeVar("P", bound=asyncio.BaseProtocol)
 
 
-@contextlib.asynccontextmanager
-async def open_sockets(threads: int) -> AsyncIterator[Sockets]:
-    """Open sockets carried by so many threads; the loop's own for 0, and where the pump was not built."""
+def sockets_of(threads: int) -> Sockets:
+    """Return sockets carried by so many threads; the loop's own for 0, and where the pump was not built."""
     built = library.load() if threads else None
-    if built is None:
-        yield LOOP_SOCKETS
-        return
-    pump = Pump(built, threads)
-    try:
-        yield pump
-    finally:
-        pump.close()
+    return LOOP_SOCKETS if built is None else Pump(built, threads)
 
 
 def _packed(address: Address) -> bytes:
@@ -59,29 +50,34 @@ def _address(packed: bytes) -> Address:
 
 
 class Pump:
-    """Threads that carry the flows of any number of sockets. `close()` ends them."""
+    """Threads that carry the flows of any number of sockets; there are none while no socket is open."""
 
     def __init__(self, built: ctypes.CDLL, threads: int) -> None:
         self._library = built
         self._threads = threads
-        self._loop = asyncio.get_running_loop()
-        self._reports, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._reports.setblocking(False)
-        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, REPORTS_BUFFER_BYTES)
-        self._theirs = theirs
-        self._handle = built.pump_start(threads, theirs.fileno())
-        if not self._handle:
-            self._reports.close()
-            theirs.close()
-            raise OSError("The threads that carry calls could not be started")
+        self._handle: int | None = None
+        self._reports: tuple[socket.socket, socket.socket]
         self._sockets: dict[int, PumpedSocket] = {}
         self._generation = 0
-        self._loop.add_reader(self._reports, self._deliver)
 
-    @property
-    def overflowed(self) -> int:
-        """Datagrams that were dropped because Python did not take them in time."""
-        return int(self._library.pump_overflowed(self._handle))
+    def _start(self) -> None:
+        ours, theirs = self._reports = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setblocking(False)
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, REPORTS_BUFFER_BYTES)
+        self._handle = self._library.pump_start(self._threads, theirs.fileno())
+        if not self._handle:
+            ours.close()
+            theirs.close()
+            raise OSError("The threads that carry calls could not be started")
+        asyncio.get_running_loop().add_reader(ours, self._deliver)
+
+    def _stop(self) -> None:
+        ours, theirs = self._reports
+        asyncio.get_running_loop().remove_reader(ours)
+        self._library.pump_stop(self._handle)
+        self._handle = None
+        ours.close()
+        theirs.close()
 
     async def open(
         self, protocol: Callable[[], P], address: tuple[str, int]
@@ -103,10 +99,14 @@ class Pump:
         return transport, made
 
     def _take(self, taken: "PumpedSocket") -> None:
+        if self._handle is None:
+            self._start()
         self._generation = self._generation + 1 & 0xFFFFFFFF
         taken.generation = taken.thread = self._generation
         taken.thread %= self._threads
         if self._library.pump_open(self._handle, taken.thread, taken.descriptor, taken.generation):
+            if not self._sockets:
+                self._stop()
             raise OSError("This node has too many sockets open")
         self._sockets[taken.descriptor] = taken
 
@@ -122,13 +122,18 @@ class Pump:
 
     def give_back(self, given: "PumpedSocket") -> None:
         """Let go of a socket: nothing goes in or out by it when this returns."""
-        if self._sockets.pop(given.descriptor, None) is not None:
-            self._library.pump_close(self._handle, given.thread, given.descriptor)
+        del self._sockets[given.descriptor]
+        self._library.pump_close(self._handle, given.thread, given.descriptor)
+        if not self._sockets:
+            self._stop()
 
     def _deliver(self) -> None:
+        ours = self._reports[0]
         for _ in range(MAX_REPORTS_AT_ONCE):
+            if self._handle is None:
+                return  # the last packet closed the last socket
             try:
-                report = self._reports.recv(MAX_REPORT_BYTES)
+                report = ours.recv(MAX_REPORT_BYTES)
             except BlockingIOError:
                 return
             descriptor, generation, source, number = _REPORT.unpack_from(report)
@@ -136,15 +141,6 @@ class Pump:
             if to is not None and to.generation == generation:
                 to.seen = number or to.seen
                 to.deliver(report[_REPORT.size :], _address(source))
-
-    def close(self) -> None:
-        """End the threads, and close what is open still."""
-        for one in list(self._sockets.values()):
-            one.close()
-        self._loop.remove_reader(self._reports)
-        self._library.pump_stop(self._handle)
-        self._reports.close()
-        self._theirs.close()
 
 
 class PumpedSocket(CarryingSocket):
@@ -214,7 +210,7 @@ class PumpedSocket(CarryingSocket):
         passed = self._pump.look(self.descriptor, disarm=disarm)
         if disarm:
             self._flow = None
-        if passed is None or not passed.packets:
+        if passed is None or not (passed.packets or passed.unsent):
             return
         if flow.reception is not None:
             flow.reception.follow(

@@ -63,7 +63,6 @@ def _declare(library: ctypes.CDLL) -> int:
     library.pump_version.restype = number
     library.pump_start.argtypes, library.pump_start.restype = (number, number), pointer
     library.pump_stop.argtypes, library.pump_stop.restype = (pointer,), None
-    library.pump_overflowed.argtypes, library.pump_overflowed.restype = (pointer,), ctypes.c_uint64
     library.pump_open.argtypes = (pointer, number, number, ctypes.c_uint32)
     library.pump_close.argtypes, library.pump_close.restype = (pointer, number, number), None
     library.pump_arm.argtypes = (pointer, number, ctypes.POINTER(Flow))

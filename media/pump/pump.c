@@ -53,7 +53,7 @@ struct flow { /* media/pump/library.py has the same fields in the same order */
     uint64_t highest;
     double jitter;
     double transit; /* not a number: none yet */
-    /* what has passed since it was looked at last */
+    /* what has passed since it was looked at last; unsent: what could not be, to the wire or to Python */
     uint64_t packets, bytes, reordered, unsent;
     double heard_at; /* CLOCK_MONOTONIC, in seconds, of the last packet; 0 if none */
     uint64_t after;  /* number of the last report that Python has dealt with: later ones must not be overtaken */
@@ -69,7 +69,7 @@ struct entry { /* one descriptor; never freed before the pump, so that a thread 
     pthread_mutex_t lock;
     int is_open, is_armed;
     uint32_t generation;
-    uint64_t reported;
+    uint64_t reported, overflowed;
     struct flow flow;
 };
 
@@ -84,7 +84,6 @@ struct worker {
 
 struct pump {
     int reports, stop, threads, top; /* top: above all descriptors that were ever open */
-    atomic_ullong overflowed; /* reports that Python was too slow for */
     _Atomic(struct entry *) entries[MAX_DESCRIPTOR];
     struct worker *workers;
 };
@@ -150,7 +149,7 @@ static void report(struct pump *pump, struct entry *entry, struct report *head, 
                      !(entry->is_armed && memcmp(&head->from, &entry->flow.from, sizeof head->from));
     if (is_ordered) head->number = entry->reported + 1;
     if (sendmsg(pump->reports, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
-        atomic_fetch_add(&pump->overflowed, 1);
+        entry->overflowed++; /* Python is too slow for what comes */
     } else if (is_ordered) {
         entry->reported++;
         entry->is_armed = 0;
@@ -244,8 +243,6 @@ struct pump *pump_start(int threads, int reports) {
 /* End the threads. All descriptors must have been closed. */
 void pump_stop(struct pump *pump) { release(pump, pump->threads); }
 
-uint64_t pump_overflowed(struct pump *pump) { return atomic_load(&pump->overflowed); }
-
 /* Take a datagram socket over; what comes is reported under that generation. -1 when it cannot be. */
 int pump_open(struct pump *pump, int thread, int fd, uint32_t generation) {
     if (fd < 0 || fd >= MAX_DESCRIPTOR || thread < 0) return -1;
@@ -289,7 +286,8 @@ int pump_look(struct pump *pump, int fd, int disarm, struct flow *out) {
     pthread_mutex_lock(&entry->lock);
     int is_one = entry->flow.session != NULL;
     *out = entry->flow;
-    entry->flow.packets = entry->flow.bytes = entry->flow.reordered = entry->flow.unsent = 0;
+    out->unsent += entry->overflowed;
+    entry->overflowed = entry->flow.packets = entry->flow.bytes = entry->flow.reordered = entry->flow.unsent = 0;
     if (disarm) {
         entry->is_armed = 0;
         memset(&entry->flow, 0, sizeof entry->flow);

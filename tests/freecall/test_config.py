@@ -52,6 +52,7 @@ def test_no_history_is_a_setting(tmp_path: Path) -> None:
         ("[calls]\nring_seconds = 0\n", r"\[calls\] ring_seconds must lie between"),
         ("[calls]\nhistory_days = -1\n", r"\[calls\] history_days must lie between 0 and 3600"),
         ("[calls]\nstrangers = 'never'\n", "strangers must be one of 'ring', 'message', 'refuse', 'work'"),
+        ("[media]\nthreads = 65\n", r"\[media\] threads must lie between 0 and 64"),
         ("[calls]\nstrangers_per_hour = -1\n", "strangers_per_hour must lie between 0 and"),
         ("[calls]\nring_seconds = true\n", r"\[calls\] ring_seconds must be a whole number"),
         ("[node\n", "not valid TOML"),

@@ -15,7 +15,7 @@ import uvloop
 
 from media.call_media import CallMedia
 from media.events import MediaEvent, Secured
-from media.pump.engine import open_sockets
+from media.pump.engine import sockets_of
 from media.sockets import Sockets
 from tests.media.call_pair import endorsers, make_media
 
@@ -55,7 +55,8 @@ async def serve(threads: int) -> None:
     ports = json.loads(await asyncio.to_thread(sys.stdin.readline))
     calls: list[Call] = []
     targets: list[int] = []
-    async with open_sockets(threads) as sockets, asyncio.TaskGroup() as group:
+    sockets = sockets_of(threads)
+    async with asyncio.TaskGroup() as group:
         for number in range(0, len(ports), 2):
             call, to = await connect(number // 2, (ports[number], ports[number + 1]), group, sockets)
             calls.append(call)
