@@ -52,6 +52,7 @@ from .mesh_uri import DOMAIN
 from .meshes import choose_meshes, meet_new, open_directory
 from .news import GatewayNews, tell_overlay_news
 from .node import Node
+from .plain_domains import plain_domains
 from .policy.desk import PolicyDesk, Rules
 from .policy.ladder import Strangers
 from .policy.parting import Parting
@@ -243,6 +244,7 @@ def _gateway(
         doorkeeper=None if config.calls.answer_with else policy.door,
         work=Worker(keyring.fingerprint),
         rules=settings,
+        domains=plain_domains(config.calls),
         shows_calls=config.calls.show_busy,
         media=media,
         services=lambda uri: users.get(uri) or codes.service_for(uri),

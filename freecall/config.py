@@ -57,6 +57,8 @@ class CallsConfig:
     receipts: bool = False
     strangers: str = "ring"
     strangers_per_hour: int = 3
+    plain_domains: bool = False
+    plain_domains_private: bool = False
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,11 @@ TEMPLATE = f"""\
 #strangers = "ring"
 # How many of their calls ring in an hour, in all; of one person or one network one less.
 #strangers_per_hour = 3
+# Let your phones call SIP addresses outside of the mesh, sip:carol@example.org. Nothing of such a call is encrypted
+# on the way of the sound, and nobody proves who they are; phones and events say so.
+#plain_domains = false
+# Also where the domain lies on this computer or its own network, such as a PBX of your own.
+#plain_domains_private = false
 
 [messages]
 # How many days a message waits, encrypted, for somebody who is away.

@@ -31,6 +31,7 @@ from .supervise import Supervisor
 if TYPE_CHECKING:
     from media.call_media import CallMedia
     from media.events import MediaEvent, Secured
+    from media.plain_call import PlainCall
     from media.sockets import Sockets
     from media.softphone import EchoPhone, WavPhone
 
@@ -99,6 +100,8 @@ class MeshMedia:
             MediaRefused: the peer's key is not at hand, so its confirmation could not be checked.
         """
         await warm_up()
+        if context.peer.trust == "plain":
+            return _plain_call(context)
         from media.call_media import CallMedia, Parties
 
         peer = context.peer
@@ -216,10 +219,25 @@ class MeshMedia:
             self._log.emit("warning", text=str(problem))
 
 
-class GatewayCallMedia:
-    """A `media.CallMedia` in the gateway's words: the same methods, with the gateway's own refusal."""
+def _plain_call(context: MediaContext) -> GatewayCallMedia:
+    """Return the media of a call to a plain domain: not encrypted, and never told as secured."""
+    from media.plain_call import PlainCall
 
-    def __init__(self, media: CallMedia) -> None:
+    return GatewayCallMedia(
+        PlainCall(
+            phone_host=context.phone_host,
+            phone_allowed=context.phone_allowed,
+            far_host=own_address_towards(context.peer_host),
+            peer_host=context.peer_host,
+            may_reach=context.may_reach,
+        )
+    )
+
+
+class GatewayCallMedia:
+    """A `media.CallMedia` or `PlainCall` in the gateway's words: the same methods, with the gateway's own refusal."""
+
+    def __init__(self, media: CallMedia | PlainCall) -> None:
         self._media = media
 
     async def offer_from_phone(self, sdp: bytes) -> bytes:

@@ -13,6 +13,7 @@ TRUST_WORDS = {
     "pinned": "same key as before",
     "verified": "verified in person",
     "self": "yourself",
+    "plain": "NOT ENCRYPTED",
     "conflict": "KEY CHANGED",
 }
 
@@ -108,6 +109,10 @@ class Narrator:
         if f["trust"] == "introduced":
             trust = "introduced by " + " and ".join(uri.removeprefix("sip:") for uri in f["introduced_by"])
         return f"{who} is calling ({trust})" if f["direction"] == "in" else f"Calling {who} ({trust})"
+
+    def _call_plain(self, f: dict[str, Any]) -> str:
+        who = f["peer"].removeprefix("sip:")
+        return f"Warning: the call to {who} is not encrypted, and nobody proves who answers."
 
     def _call_ringing(self, f: dict[str, Any]) -> str:
         return f"Ringing: {self._name(f)}"

@@ -116,7 +116,7 @@ function operate(phone) {
   const sentences = {
     ready: (news) => { show("me", news.uri.replace("sip:", "")); return "Ready."; },
     incoming: (news) => { current = news.id; return `${news.name} (${news.uri.replace("sip:", "")}, ${news.trust}) is calling.`; },
-    peer: (news) => `Calling ${news.uri.replace("sip:", "")} (${news.trust}) …`,
+    peer: (news) => `Calling ${news.uri.replace("sip:", "")} (${news.trust === "plain" ? "NOT ENCRYPTED" : news.trust}) …`,
     progress: () => "It rings there.",
     answered: () => "Connected.",
     ended: (news) => { show("words", ""); return `Ended: ${news.reason}`; },
