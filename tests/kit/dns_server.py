@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from types import TracebackType
 from typing import Any, Self
 
@@ -16,19 +17,35 @@ import dns.rrset
 LOOPBACK = "127.0.0.1"
 
 
-class DnsServer(asyncio.DatagramProtocol):
-    """Answers from `zone`: (name, kind) to the records as text. `rcode` fails all questions, `is_silent` drops them."""
+def udp_socket(host: str, port: int) -> socket.socket:
+    """Return a bound socket."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.setblocking(False)
+    sock.bind((host, port))
+    return sock
 
-    def __init__(self, zone: dict[tuple[str, str], list[str]] | None = None) -> None:
+
+class DnsServer(asyncio.DatagramProtocol):
+    """Answers from `zone`: (name, kind) to the records as text. `rcode` fails all questions, `is_silent` drops them.
+
+    Without a `sock` it listens on loopback.
+    """
+
+    def __init__(
+        self, zone: dict[tuple[str, str], list[str]] | None = None, sock: socket.socket | None = None
+    ) -> None:
         self.zone = zone if zone is not None else {}
         self.asked: list[tuple[str, str]] = []
         self.rcode = dns.rcode.NOERROR
         self.is_silent = False
         self.port = 0
+        self._socket = sock
 
-    async def __aenter__(self, port: int = 0) -> Self:
+    async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
-        self._transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=(LOOPBACK, port))
+        if self._socket is None:
+            self._socket = udp_socket(LOOPBACK, 0)
+        self._transport, _ = await loop.create_datagram_endpoint(lambda: self, sock=self._socket)
         self.port = self._transport.get_extra_info("sockname")[1]
         return self
 
