@@ -36,6 +36,7 @@ class DomainLine:
     servers: Sequence[Way]
     session_interval: int = 0
     local_host: str = ""  # nobody asks: no phone is there
+    must_encrypt: bool = False  # nor is anybody there of whom to ask it
     side: Side = "mesh"  # the side of the world: what a phone says is turned for it, and back
 
     @property

@@ -25,8 +25,13 @@ def plain_uri(uri: Uri, domain: str, own_hosts: Collection[str]) -> Uri | None:
     if not uri.is_sip or not uri.user or len(uri.user) > MAX_USER or host in own_hosts:
         return None
     if not _is_address(host):
-        top = host.rpartition(".")[2]
-        if "." not in host or len(host) > MAX_NAME or top == domain or top in _NO_DOMAINS:
+        labels = host.split(".")
+        if (
+            len(labels) == 1
+            or not all(labels)
+            or len(host) > MAX_NAME
+            or labels[-1] in (domain, *_NO_DOMAINS)
+        ):
             return None
     parameters = {name: uri.parameters[name] for name in (*_KEPT, "maddr") if name in uri.parameters}
     return replace(uri, password=None, host=host, parameters=parameters, headers=None)

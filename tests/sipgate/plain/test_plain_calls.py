@@ -266,3 +266,32 @@ async def test_a_dns_that_never_ends_is_not_waited_for(monkeypatch: pytest.Monke
     ):
         await alice.register()
         assert (await (await alice.call(CAROL)).final()).status == 503
+
+
+async def test_what_follows_goes_where_the_answer_says() -> None:
+    """A proxy that stays in the way says so by Record-Route; else the Contact is the next hop (RFC 3261 12.2.1.1)."""
+    async with site() as it, SipPhone("proxy", it.domains.port) as proxy:
+        for routed in (True, False):
+            call = await it.alice.call(CAROL)
+            rung = await it.carol.rung()
+            way = f"<sip:127.0.0.1:{proxy.port}{';lr' if routed else ''}>"
+            headers = {"Record_Route": way} if routed else {"Contact": f"<sip:carol@127.0.0.1:{proxy.port}>"}
+            assert rung.transaction is not None
+            await rung.say(200, SDP, **headers)
+            await call.response(200)
+            proxy.calls.append(rung)
+            assert (await call.hang_up()).status == 200
+            bye = await rung.ended()
+            assert bye.headers.get("Route") == (way if routed else None)
+            assert proxy.calls.pop() is rung
+
+
+async def test_an_answer_that_names_a_place_where_we_may_not_go_is_followed_where_it_came_from() -> None:
+    async with site() as it:
+        it.domains.may_reach = lambda address: address == "127.0.0.1"  # type: ignore[method-assign]
+        call = await it.alice.call(CAROL)
+        rung = await it.carol.rung()
+        await rung.say(200, SDP, Contact="<sip:carol@10.1.2.3:5060>")
+        await call.response(200)
+        assert (await call.hang_up()).status == 200
+        await rung.ended()
