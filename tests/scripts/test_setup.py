@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
+PUMP, BUILT = Path("media/pump/pump.c"), Path(".venv/lib/freecall/_pump.so")
 NODE = 'import sys\nprint("node", *sys.argv[1:], sep="|")\n'
 
 
@@ -21,6 +22,8 @@ def make_project(folder: Path) -> Path:
     for package in ("freecall", "freecall/cli"):
         (folder / package / "__init__.py").touch()
     (folder / "freecall" / "cli" / "node.py").write_text(NODE)
+    (folder / PUMP).parent.mkdir(parents=True)
+    (folder / PUMP).write_text("int pump_version(void) { return 1; }\n")
     return folder
 
 
@@ -90,6 +93,30 @@ def test_what_the_tests_need_serves_a_node_too(project: Path) -> None:
     assert "Ready after" in run(project, "setup", "--dev").stderr
     assert run(project, "setup").stderr == ""
     assert run(project, "setup", "--dev").stderr == ""
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no compiler")
+def test_the_pump_is_built_where_there_is_a_compiler(project: Path) -> None:
+    assert "was not built" not in run(project, "setup").stderr
+    assert (project / BUILT).is_file()
+    (project / PUMP).write_text("int pump_version(void) { return 2; }\n")
+    os.utime(project / BUILT, (0, 0))
+    os.utime(project / f"{BUILT}.log", (0, 0))
+    assert run(project, "setup").stderr == ""
+    assert (project / BUILT).stat().st_mtime > 0, "newer source, but not built"
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no compiler")
+def test_a_pump_that_cannot_be_built_is_told_once_and_stops_nothing(project: Path) -> None:
+    (project / PUMP).write_text("no C\n")
+    first = run(project, "run")
+    assert (first.returncode, first.stdout) == (0, "node\n")
+    assert "was not built: Python carries it" in first.stderr
+    assert run(project, "run").stderr == ""
+    (project / PUMP).write_text("int pump_version(void) { return 1; }\n")
+    (project / f"{BUILT}.log").unlink()
+    assert run(project, "run").stderr == ""
+    assert (project / BUILT).is_file()
 
 
 def test_a_half_made_venv_is_made_anew(project: Path) -> None:
