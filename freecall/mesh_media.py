@@ -260,6 +260,11 @@ class GatewayCallMedia:
         with refusals():
             return await self._media.answer_from_phone(sdp)
 
+    def secure_offer(self, sdp: bytes) -> bytes:
+        """Turn an offer for the phones into one for a phone that has to encrypt."""
+        with refusals():
+            return self._media.secure_offer(sdp)
+
     def transport_fragment(self) -> bytes | None:
         """Return our transport, or None when there is none to send."""
         return self._media.transport_fragment()

@@ -13,12 +13,14 @@ from .events import MediaEvent, MediaFailed, MediaStatistics, PhonesSecureThemse
 from .jobs import Job, Jobs
 from .mesh_leg import MeshLeg
 from .parties import Parties
+from .phone_crypto import PhoneCrypto, secured
 from .phone_leg import PhoneLeg
 from .ports import Endorser, Retained
 from .protocol import fragment
 from .protocol.mesh_side import for_mesh, mesh_transports
 from .protocol.phone_side import OwnPort, PhoneMedia, for_phone, phone_media
 from .protocol.quality import Reception, clock_rate
+from .protocol.sdes import Crypto
 from .protocol.sdp import SessionDescription
 from .protocol.transcript import Role
 from .protocol.transport import Setup, Transport
@@ -40,6 +42,10 @@ class _Section:
     bridge: Bridge | None = None
     is_live: bool = True
     reception: Reception = field(default_factory=Reception)
+    crypto: PhoneCrypto = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.crypto = PhoneCrypto(self.phone)
 
 
 class CallMedia:
@@ -125,7 +131,7 @@ class CallMedia:
         offer = self._parse(sdp)
         phone = phone_media(offer)
         await self._open_sections(offer, phone)
-        self._aim(phone)
+        self._aim(phone, PhoneCrypto.take_offer)
         self._offer = offer
         self._revealed = self._early or self._answered or not self._is_caller
         return bytes(for_mesh(offer, phone, self._transports("actpass", phone)))
@@ -155,11 +161,15 @@ class CallMedia:
         phone = phone_media(answer)
         if any(side and index not in self._sections for index, side in enumerate(phone)):
             raise MediaRefused("The phone answers a section that was not offered")
-        self._aim(phone)
+        self._aim(phone, PhoneCrypto.take_answer)
         self._revealed = True
         self._answer(phone)
         setup: Setup = "passive" if self._is_caller else "active"
         return bytes(for_mesh(answer, phone, self._transports(setup, phone)))
+
+    def secure_offer(self, sdp: bytes) -> bytes:
+        """Turn an offer for our phones into one for a phone that has to encrypt: SRTP, under keys that stand in it."""
+        return secured(sdp, {index: section.crypto for index, section in self._sections.items()})
 
     def transport_fragment(self) -> bytes | None:
         """Return our transport as application/trickle-ice-sdpfrag, or None when it must not go out that way.
@@ -286,9 +296,12 @@ class CallMedia:
             if section.is_live:
                 section.mesh.start(answered=True)
 
-    def _aim(self, phone: Sequence[PhoneMedia | None]) -> None:
+    def _aim(
+        self, phone: Sequence[PhoneMedia | None], take: Callable[[PhoneCrypto, tuple[Crypto, ...]], None]
+    ) -> None:
         for index, side in enumerate(phone):
             if side is not None:
+                take(self._sections[index].crypto, side.keys)
                 self._sections[index].phone.aim(side)
 
     def _transports(self, setup: Setup, sides: Sequence[PhoneMedia | None]) -> list[Transport | None]:
@@ -300,8 +313,8 @@ class CallMedia:
     def _own_port(self, index: int, side: Transport | None, *, offer: bool = False) -> OwnPort | None:
         if side is None:
             return None
-        phone = self._sections[index].phone
-        return OwnPort(phone.port, mux=phone.mux and not offer)
+        phone, own = self._sections[index].phone, self._sections[index].crypto.own
+        return OwnPort(phone.port, mux=phone.mux and not offer, keys=(own,) if own else ())
 
     def _keyed(self, leg: MeshLeg) -> None:
         section = next(one for one in self._sections.values() if one.mesh is leg)

@@ -1,9 +1,10 @@
-"""The RTP of one media section between a phone and its node: plain, symmetric, from known sources only."""
+"""The RTP of one media section between a phone and its node: symmetric, from known sources only, plain or SRTP."""
 
 import asyncio
 from collections.abc import Callable
 from typing import cast
 
+from .aiortc_adapter.srtp import REPLAYED, TOO_OLD, Srtp
 from .errors import MediaError
 from .protocol.phone_side import PhoneMedia
 from .protocol.rtp import MAX_PACKET_BYTES, RTP_HEADER_BYTES, is_passable, is_rtcp
@@ -66,6 +67,8 @@ class PhoneLeg:
         self.path: Path | None = None
         self._rtcp_remote: Address | None = None
         self._latched: Address | None = None
+        self._usual: Address | None = None
+        self._srtp: tuple[Srtp, Srtp] | None = None
         self._last_heard = 0.0
         self._now = asyncio.get_running_loop().time
         self._sockets: list[_Socket] = []
@@ -101,7 +104,14 @@ class PhoneLeg:
         self.changed()
         self._send_rtp_to((host, media.port) if host else None)
         self._rtcp_remote = (host, media.rtcp_port) if host else None
-        self._latched = None
+        self._latched = self._usual = None
+
+    def secure(self, srtp: tuple[Srtp, Srtp] | None) -> None:
+        """Encrypt what goes to the phone and decrypt what comes from it (outbound, inbound); None: plain RTP."""
+        self.changed()
+        self._srtp = srtp
+        self._usual = None
+        self._send_rtp_to(self._rtp_remote)
 
     @property
     def carrier(self) -> asyncio.DatagramTransport:
@@ -111,7 +121,7 @@ class PhoneLeg:
     @property
     def usual_source(self) -> Address | None:
         """Where RTP comes from that is taken without a second look."""
-        return self._latched
+        return self._usual
 
     def was_heard(self, at: float) -> None:
         """Note that the usual source was heard, by the loop's clock."""
@@ -121,7 +131,8 @@ class PhoneLeg:
         if remote != self._rtp_remote:
             self.changed()
         self._rtp_remote = remote
-        self.path = (self._rtp.transport.sendto, remote) if remote and self._sockets else None
+        is_usual = remote is not None and self._sockets and self._srtp is None
+        self.path = (self._rtp.transport.sendto, remote) if remote and is_usual else None
 
     def send(self, packet: bytes) -> None:
         """Send one RTP or RTCP packet to the phone; before its address is known, drop it."""
@@ -130,8 +141,12 @@ class PhoneLeg:
             remote, via = self._rtcp_remote, self._rtcp
         if remote is None or not self._sockets:
             self.drop("phone_address_unknown")
+            return
+        sealed = packet if self._srtp is None else self._srtp[0].process(packet)
+        if sealed is None:
+            self.drop("not_encryptable_for_phone")
         else:
-            via.transport.sendto(packet, remote)
+            via.transport.sendto(sealed, remote)
 
     def drop(self, cause: str) -> None:
         """Count a packet that is not passed on."""
@@ -144,7 +159,7 @@ class PhoneLeg:
         """Take the usual packet without another call (each costs at this rate); look closer at all others."""
         sink = self.sink
         if (
-            source == self._latched
+            source == self._usual
             and RTP_HEADER_BYTES <= len(data) <= MAX_PACKET_BYTES
             and 127 < data[0] < 192
             and sink is not None
@@ -163,11 +178,22 @@ class PhoneLeg:
             return
         if source[0] not in self._allowed:
             self.drop("phone_foreign_source")
-        elif self._is_latched(source):
+            return
+        packet = self._opened(data)
+        if packet is not None and self._is_latched(source):
             if sink is not None:
-                sink(data)
+                sink(packet)
             else:
                 self.drop("phone_before_keys")
+
+    def _opened(self, data: bytes) -> bytes | None:
+        """Return what the phone said; None when it was to be SRTP and is forged or repeated."""
+        if self._srtp is None or is_zrtp(data):
+            return data
+        packet = self._srtp[1].process(data)
+        if packet is None:
+            self.drop("phone_repeated" if self._srtp[1].status in (REPLAYED, TOO_OLD) else "phone_forged")
+        return packet
 
     def _is_latched(self, source: Address) -> bool:
         """Tell whether that is the phone; the first source is, and another one after a silence."""
@@ -177,6 +203,7 @@ class PhoneLeg:
             self.drop("phone_foreign_source")
             return False
         self._latched = source
+        self._usual = source if self._srtp is None else None
         self._send_rtp_to(source)
         self._last_heard = now
         return True
@@ -186,10 +213,10 @@ class PhoneLeg:
             self.drop("phone_not_rtcp")
         elif source[0] not in self._allowed:
             self.drop("phone_foreign_source")
-        else:
+        elif (packet := self._opened(data)) is not None:
             self._rtcp_remote = source
             if self.sink is not None:
-                self.sink(data)
+                self.sink(packet)
             else:
                 self.drop("phone_before_keys")
 

@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .errors import MediaError, MediaRefused
+from .phone_crypto import PhoneCrypto, secured
 from .phone_leg import PhoneLeg
 from .protocol.phone_side import OwnPort, PhoneMedia, for_phone, phone_media
+from .protocol.sdes import Crypto
 from .protocol.sdp import SessionDescription
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ class FarLeg(PhoneLeg):
 class _Section:
     phone: PhoneLeg
     far: FarLeg
+    crypto: PhoneCrypto
 
     def join(self) -> None:
         """Pass on what comes, both ways, as it is."""
@@ -81,7 +84,7 @@ class PlainCall:
         offer = self._parse(sdp)
         sides = phone_media(offer)
         await self._open_sections(sides)
-        self._aim_at_phone(sides)
+        self._aim_at_phone(sides, PhoneCrypto.take_offer)
         self._offer = offer
         return self._for_far_side(offer, sides, is_offer=True)
 
@@ -89,7 +92,7 @@ class PlainCall:
         """Turn the far side's answer into the phone's."""
         with _in_its_name():
             answer = self._parse_answer(sdp)
-            sides = phone_media(answer)
+            sides = _in_the_clear(answer)
         self._check_fits(sides)
         self._aim_at_far_side(sides)
         return self._for_phone(answer, sides, is_offer=False)
@@ -98,7 +101,7 @@ class PlainCall:
         """Turn the far side's offer or re-offer into the phone's."""
         with _in_its_name():
             offer = self._parse(sdp)
-            sides = phone_media(offer)
+            sides = _in_the_clear(offer)
         await self._open_sections(sides)
         self._aim_at_far_side(sides)
         self._offer = offer
@@ -109,8 +112,12 @@ class PlainCall:
         answer = self._parse_answer(sdp)
         sides = phone_media(answer)
         self._check_fits(sides)
-        self._aim_at_phone(sides)
+        self._aim_at_phone(sides, PhoneCrypto.take_answer)
         return self._for_far_side(answer, sides, is_offer=False)
+
+    def secure_offer(self, sdp: bytes) -> bytes:
+        """Turn an offer for our phones into one for a phone that has to encrypt."""
+        return secured(sdp, {index: section.crypto for index, section in self._sections.items()})
 
     def transport_fragment(self) -> bytes | None:
         """There is no transport beside the description."""
@@ -156,16 +163,19 @@ class PlainCall:
             except MediaError as error:
                 await phone.aclose()
                 raise MediaRefused(error.reason, status=error.status) from error
-            section = self._sections[index] = _Section(phone, far)
+            section = self._sections[index] = _Section(phone, far, PhoneCrypto(phone))
             section.join()
 
     def _check_fits(self, sides: Sequence[PhoneMedia | None]) -> None:
         if any(side is not None and index not in self._sections for index, side in enumerate(sides)):
             raise MediaRefused("The answer does not fit the offer")
 
-    def _aim_at_phone(self, sides: Sequence[PhoneMedia | None]) -> None:
+    def _aim_at_phone(
+        self, sides: Sequence[PhoneMedia | None], take: Callable[[PhoneCrypto, tuple[Crypto, ...]], None]
+    ) -> None:
         for index, side in enumerate(sides):
             if side is not None:
+                take(self._sections[index].crypto, side.keys)
                 self._sections[index].phone.aim(side)
 
     def _aim_at_far_side(self, sides: Sequence[PhoneMedia | None]) -> None:
@@ -177,7 +187,9 @@ class PlainCall:
         self, description: SessionDescription, sides: Sequence[PhoneMedia | None], *, is_offer: bool
     ) -> bytes:
         ports = [
-            _own_port(self._sections[index].phone, is_offer=is_offer) if side else None
+            _own_port(self._sections[index].phone, self._sections[index].crypto.own, is_offer=is_offer)
+            if side
+            else None
             for index, side in enumerate(sides)
         ]
         return bytes(for_phone(description, self._phone_host, ports))
@@ -186,7 +198,7 @@ class PlainCall:
         self, description: SessionDescription, sides: Sequence[PhoneMedia | None], *, is_offer: bool
     ) -> bytes:
         ports = [
-            _own_port(self._sections[index].far, is_offer=is_offer) if side else None
+            _own_port(self._sections[index].far, None, is_offer=is_offer) if side else None
             for index, side in enumerate(sides)
         ]
         written = for_phone(description, self._far_host, ports)
@@ -202,8 +214,15 @@ class PlainCall:
         return f"o=- {found[1]} {found[2]} IN IP{version} {self._far_host}"
 
 
-def _own_port(leg: PhoneLeg, *, is_offer: bool) -> OwnPort:
-    return OwnPort(leg.port, mux=leg.mux and not is_offer)
+def _own_port(leg: PhoneLeg, own: Crypto | None, *, is_offer: bool) -> OwnPort:
+    return OwnPort(leg.port, mux=leg.mux and not is_offer, keys=(own,) if own else ())
+
+
+def _in_the_clear(description: SessionDescription) -> tuple[PhoneMedia | None, ...]:
+    sides = phone_media(description)
+    if any(side is not None and side.keys for side in sides):
+        raise MediaRefused("Encrypted media")
+    return sides
 
 
 @contextmanager

@@ -18,7 +18,8 @@ class Binding:
     """One registered phone.
 
     `contact` is its URI verbatim, `key` what makes two contacts the same phone, `route` where requests to it
-    go, `device` the paired device that it is, if it is one.
+    go, `device` the paired device that it is, if it is one. Its media
+    `must_encrypt`, or may be plain.
     """
 
     contact: str
@@ -28,6 +29,7 @@ class Binding:
     expires_at: float
     route: Route
     device: str = ""
+    must_encrypt: bool = False
 
     def is_expired(self, now: float) -> bool:
         """Tell whether the binding has run out."""

@@ -265,6 +265,10 @@ class CallMedia(Protocol):
         """Turn a phone's answer into the answer for the mesh."""
         ...
 
+    def secure_offer(self, sdp: bytes) -> bytes:
+        """Turn an offer for our phones into one for a phone that has to encrypt its media up to this node."""
+        ...
+
     def transport_fragment(self) -> bytes | None:
         """Return our transport as application/trickle-ice-sdpfrag (RFC 8840), or None when there is none."""
         ...

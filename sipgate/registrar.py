@@ -85,7 +85,16 @@ class Registrar:
         lasts = self._lasts(request, contact)
         route = Route(ways_to(uri, flow), our_address_on(flow))
         key = _device(contact)
-        return Binding(str(uri), key, request.call_id, request.cseq.number, now + lasts, route, user.device)
+        return Binding(
+            str(uri),
+            key,
+            request.call_id,
+            request.cseq.number,
+            now + lasts,
+            route,
+            user.device,
+            not user.may_be_plain,
+        )
 
     def _lasts(self, request: Request, contact: Address) -> int:
         """Return the seconds that a binding is good for; malformed means default (RFC 3261 10.3)."""

@@ -21,6 +21,17 @@ SIZE = ffi.new("int *")
 DATA = ffi.from_buffer("char[]", BUFFER)
 unpack = ffi.unpack
 
+SUITES = {
+    suite: SRTPProtectionProfile(profile, b"", key_length, salt_length)
+    for suite, profile, key_length, salt_length in (
+        ("AEAD_AES_256_GCM", Policy.SRTP_PROFILE_AEAD_AES_256_GCM, 32, 12),
+        ("AEAD_AES_128_GCM", Policy.SRTP_PROFILE_AEAD_AES_128_GCM, 16, 12),
+        ("AES_CM_128_HMAC_SHA1_80", Policy.SRTP_PROFILE_AES128_CM_SHA1_80, 16, 14),
+        ("AES_CM_128_HMAC_SHA1_32", Policy.SRTP_PROFILE_AES128_CM_SHA1_32, 16, 14),
+    )
+}
+"""The suites of RFC 4568 and RFC 7714 by their names in SDP; DTLS does not choose these, so they lack its name."""
+
 
 class Srtp:
     """One direction of one SRTP session.

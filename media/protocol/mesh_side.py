@@ -10,7 +10,7 @@ from .errors import MediaRefused
 from .phone_side import PhoneMedia
 from .sdp import MediaDescription, SessionDescription
 from .transport import Transport
-from .transport_lines import BRIDGED_MEDIA, PLAIN, SECURE, with_connection, without_transport
+from .transport_lines import BRIDGED_MEDIA, KEYED, PLAIN, SECURE, with_connection, without_transport
 
 _NO_ADDRESS = "IP4 0.0.0.0"
 _DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
@@ -35,7 +35,8 @@ def for_mesh(
 def _for_mesh(
     section: MediaDescription, phone: PhoneMedia | None, transport: Transport | None, direction: str
 ) -> MediaDescription:
-    profile = PLAIN.get(section.profile, section.profile)
+    plain = KEYED.get(section.profile, section.profile)
+    profile = PLAIN.get(plain, plain)
     lines = without_transport(section.lines)
     if transport is None:
         return MediaDescription(section.media, 0, profile, section.formats, lines)

@@ -1,17 +1,18 @@
 """The phone's side of a description: where it takes RTP, and the lines it gets in place of the mesh's.
 
-Plain RTP/AVP and RTP/AVPF only. What else a phone offers beside it (ICE, SDES keys, BUNDLE) is optional
-there and is taken out; a phone that insists on its own encryption is refused, in words.
+RTP/AVP and RTP/AVPF, or RTP/SAVP and RTP/SAVPF with keys (SDES). What else a phone offers (ICE, BUNDLE, keys beside
+plain RTP) is optional there and is taken out; one that insists on encryption of another kind is refused, in words.
 """
 
 import ipaddress
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .errors import MediaRefused
+from .sdes import Crypto, usable
 from .sdp import MediaDescription, SessionDescription
-from .transport_lines import BRIDGED_MEDIA, PLAIN, SECURE, with_connection, without_transport
+from .transport_lines import BRIDGED_MEDIA, KEYED, PLAIN, SECURE, with_connection, without_transport
 
 _CONNECTION = re.compile(r"IN (IP[46]) ([^ /]{1,64})(?:/.*)?")
 _RTCP = re.compile(r"([0-9]{1,5})(?: IN IP[46] ([^ ]{1,64}))?")
@@ -19,20 +20,25 @@ _RTCP = re.compile(r"([0-9]{1,5})(?: IN IP[46] ([^ ]{1,64}))?")
 
 @dataclass(frozen=True)
 class PhoneMedia:
-    """Where a phone takes one section's RTP and RTCP. `host` is None on hold in the old way (RFC 2543)."""
+    """Where a phone takes one section's RTP and RTCP. `host` is None on hold in the old way (RFC 2543).
+
+    `keys` are those for SRTP that it offers or has chosen; without any its RTP is plain.
+    """
 
     host: str | None
     port: int
     rtcp_port: int
     mux: bool
+    keys: tuple[Crypto, ...] = ()
 
 
 @dataclass(frozen=True)
 class OwnPort:
-    """What we tell the phone about one live section: our RTP port, and whether RTCP shares it."""
+    """What we tell the phone about one live section: our RTP port, whether RTCP shares it, our keys if it is SRTP."""
 
     port: int
     mux: bool = False
+    keys: tuple[Crypto, ...] = ()
 
 
 def phone_media(description: SessionDescription) -> tuple[PhoneMedia | None, ...]:
@@ -49,12 +55,19 @@ def phone_media(description: SessionDescription) -> tuple[PhoneMedia | None, ...
 def _phone_media(description: SessionDescription, section: MediaDescription) -> PhoneMedia | None:
     if section.port == 0 or section.media not in BRIDGED_MEDIA:
         return None
-    if section.profile not in PLAIN:
+    if section.profile not in PLAIN and section.profile not in KEYED:
         raise MediaRefused("The phone insists on its own media encryption: turn it off for this account")
+    keys = usable(value for name, value in section.attributes() if name == "crypto")
+    if section.profile in KEYED and not keys:
+        raise MediaRefused(
+            "The phone offers no encryption that this node has: SRTP with AES-CM or AES-GCM (SDES)"
+        )
     host = _host(section.connection() or description.connection())
     rtcp = _RTCP.fullmatch(section.get("rtcp") or "")
     rtcp_port = int(rtcp[1]) if rtcp and 0 < int(rtcp[1]) < 65_536 else min(section.port + 1, 65_535)
-    return PhoneMedia(host, section.port, rtcp_port, section.has("rtcp-mux"))
+    return PhoneMedia(
+        host, section.port, rtcp_port, section.has("rtcp-mux"), keys if section.profile in KEYED else ()
+    )
 
 
 def _host(connection: str | None) -> str | None:
@@ -79,9 +92,18 @@ def for_phone(
 
 
 def _for_phone(section: MediaDescription, port: OwnPort | None) -> MediaDescription:
-    profile = SECURE.get(section.profile, section.profile)
+    profile = SECURE.get(section.profile, KEYED.get(section.profile, section.profile))
     lines = without_transport(section.lines)
     if port is None:
         return MediaDescription(section.media, 0, profile, section.formats, lines)
     mux = ("a=rtcp-mux",) if port.mux else ()
-    return MediaDescription(section.media, port.port, profile, section.formats, lines + mux)
+    described = MediaDescription(section.media, port.port, profile, section.formats, lines + mux)
+    return with_keys(described, port.keys)
+
+
+def with_keys(section: MediaDescription, keys: Sequence[Crypto]) -> MediaDescription:
+    """Turn a section of plain RTP into one of SRTP under one of these keys; without any it stays as it is."""
+    if not keys:
+        return section
+    keyed = next(keyed for keyed, plain in KEYED.items() if plain == section.profile)
+    return replace(section, profile=keyed, lines=(*section.lines, *(key.line() for key in keys)))

@@ -10,6 +10,9 @@ PLAIN = {"RTP/AVP": "UDP/TLS/RTP/SAVP", "RTP/AVPF": "UDP/TLS/RTP/SAVPF"}
 
 SECURE = {secure: plain for plain, secure in PLAIN.items()}
 
+KEYED = {"RTP/SAVP": "RTP/AVP", "RTP/SAVPF": "RTP/AVPF"}
+"""RTP profiles of phones whose descriptions carry the keys (RFC 4568), and what they are without."""
+
 TRANSPORT_ATTRIBUTES = frozenset(
     {
         # RTCP ports and multiplexing: RFC 3605, RFC 5761, RFC 8858

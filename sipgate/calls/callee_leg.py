@@ -67,6 +67,12 @@ class SipCalleeLeg(DialogLeg):
         if self._cancelled:
             junction.post(Failed(self, Refusal(487, CANCELLED.text)))
             return
+        if self.line.must_encrypt:
+            try:
+                offer = junction.joint.secured(offer)
+            except Refusal as refusal:
+                junction.post(Failed(self, refusal))
+                return
         if await self._try(self._request(offer, 1), junction):
             await self._try(self._request(offer, 2), junction)
 
@@ -125,7 +131,8 @@ class SipCalleeLeg(DialogLeg):
             content = content_of(response)
         except (SipError, Refusal):
             return  # the 18x says that it rings, but nothing else that we can use
-        junction.post(Progress(self, response.status, content.sdp or None, content.fragment or None))
+        sdp = content.sdp if self.line.takes(content.sdp) else b""
+        junction.post(Progress(self, response.status, sdp or None, content.fragment or None))
 
     def _confirm_early(self, response: Response) -> bool:
         """Send PRACK for a response that is new; tell whether it is. Raise `SipError`."""
@@ -168,6 +175,7 @@ class SipCalleeLeg(DialogLeg):
                 sdp = content_of(response).sdp or sdp
             except (SipError, Refusal):
                 sdp = b""
+            sdp = sdp if self.line.takes(sdp) else b""
             self.session = sdp
             self._allowed = frozenset(response.headers.get_all("Allow"))
             self._keep_alive.agreed(response)

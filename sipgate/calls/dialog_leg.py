@@ -25,7 +25,7 @@ from .display import name_addr
 from .joint import Side
 from .keep_alive import KeepAlive, Outcome
 from .leg import HungUp, Junction, LegEvent, Payload, Reply
-from .line import Line, address_of
+from .line import UNENCRYPTED, Line, address_of
 from .referring import Referring
 from .refusal import ALLOW, not_done, options, refuse, supported
 from .sending import Sending
@@ -322,6 +322,8 @@ class DialogLeg:
             raise Refusal(491, "Another change is pending")
         self._keep_alive.check(request)
         sdp = content_of(request).sdp
+        if not self.line.takes(sdp):
+            raise Refusal(488, UNENCRYPTED)
         if self._keep_alive.is_on and "Session-Expires" in request.headers and sdp in (b"", self.session):
             return self._response(
                 request,

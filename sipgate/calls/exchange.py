@@ -144,7 +144,8 @@ class CallExchange:
         beyond = innermost(standing.beyond)
         if isinstance(beyond, DialogLeg) and beyond.side == "mesh" and beyond.dialog is not None:
             replaces = Replaces(beyond.call_id, beyond.dialog.remote_tag, beyond.tag)
-        return replace(refer, target=Uri.parse(self._beyond(standing)), replaces=replaces)
+        target = mesh_uri(Uri.parse(self._beyond(standing)), self._node.domain, ())  # none of a plain domain
+        return replace(refer, target=Uri.parse(target), replaces=replaces)
 
     # -- carrying it out
 

@@ -11,6 +11,7 @@ from sipgate.events import RegistrationRefused
 from sipgate.plain.outgoing import Dialled
 from sipgate.ports import LocalUser, Refusal
 from sipgate.protocol.errors import SipError
+from sipgate.protocol.media_lines import is_encrypted
 from sipgate.protocol.message import Request, reply
 from sipgate.protocol.uri import Uri
 from sipgate.registrar import IntervalTooBrief, Registrar
@@ -22,7 +23,7 @@ from .caller_leg import SipCallerLeg
 from .content import content_of
 from .exchange import replaces_of
 from .keep_alive import check_interval
-from .line import PhoneLine
+from .line import UNENCRYPTED, PhoneLine
 from .node import Node
 from .outgoing import CallingPhone, Referral
 from .refusal import refuse
@@ -64,6 +65,8 @@ class FromPhone:
         offer = content_of(request).sdp
         if not offer:
             raise Refusal(488, NO_OFFER)
+        if not user.may_be_plain and not is_encrypted(offer):
+            raise Refusal(488, UNENCRYPTED)
         referral = await self._replacing(request, user)
         self.switchboard.check_room(user.uri, None)
         await transaction.respond(reply(request, 100))
@@ -94,7 +97,15 @@ class FromPhone:
             raise SipError(400, "Bad Contact")
         contact = self.node.phone_contact(user.uri, local_host, flow.transport)
         ways, interval = ways_to(contacts[0].uri, flow), self.node.limits.session_interval
-        line = PhoneLine(self.node.sender, contact, ways, local_host, interval, device=user.device)
+        line = PhoneLine(
+            self.node.sender,
+            contact,
+            ways,
+            local_host,
+            interval,
+            device=user.device,
+            must_encrypt=not user.may_be_plain,
+        )
         return SipCallerLeg(transaction, line, self.node.dialogs, self.node.token())
 
 

@@ -8,6 +8,7 @@ from collections.abc import Awaitable
 from typing import Literal
 
 from sipgate.ports import CallMedia, MediaRefused
+from sipgate.protocol.media_lines import is_encrypted
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +35,14 @@ class Joint:
             return sdp
         turn = self.media.offer_from_phone if side == "phone" else self.media.offer_from_mesh
         return await self._patiently(turn(sdp))
+
+    def secured(self, offer: bytes) -> bytes:
+        """Return an offer for a phone that has to encrypt; raise `MediaRefused` when its sender does not."""
+        if self.media is not None:
+            return self.media.secure_offer(offer)
+        if not is_encrypted(offer):
+            raise MediaRefused(488, "One of these two phones encrypts its sound, and the other one does not")
+        return offer
 
     async def answer(self, side: Side, sdp: bytes) -> bytes:
         """Return what the other side is answered; raise `MediaRefused`."""

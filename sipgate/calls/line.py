@@ -9,6 +9,7 @@ from typing import Protocol
 
 from sipgate.identity import NodeIdentity, sender_of
 from sipgate.ports import Refusal
+from sipgate.protocol.media_lines import is_encrypted
 from sipgate.protocol.message import Request
 from sipgate.transport import Address, Flow, Hop
 from sipgate.ways import Way
@@ -16,6 +17,7 @@ from sipgate.ways import Way
 from .joint import Side
 from .sending import Sender
 
+UNENCRYPTED = "This phone is paired for encrypted calls: let it use SRTP (SDES), and nothing else"
 LOOPBACK = "127.0.0.1"
 
 
@@ -23,13 +25,18 @@ class Line(Protocol):
     """One side's transport and proof of identity. `contact` is our Contact there, `sender` the endpoint.
 
     `local_host` is our IP address as a phone sees it. The other side shows at least once in `session_interval`
-    seconds that it is there; with 0 nobody looks.
+    seconds that it is there; with 0 nobody looks. A phone that `must_encrypt` gets and gives descriptions of SRTP only.
     """
 
     sender: Sender
     contact: str
     local_host: str
     session_interval: int
+    must_encrypt: bool
+
+    def takes(self, sdp: bytes) -> bool:
+        """Tell whether what the other side says of its media is as it has to be."""
+        ...
 
     @property
     def side(self) -> Side:
@@ -73,6 +80,7 @@ class PhoneLine:
     session_interval: int = 0
     side: Side = "phone"
     device: str = ""
+    must_encrypt: bool = False
 
     @property
     def remote_host(self) -> str:
@@ -83,6 +91,10 @@ class PhoneLine:
         """Return the connection while it is open, then the address."""
         usable = [way for way in self.phone_ways if isinstance(way, Hop) or not way.is_closed]
         return usable or self.phone_ways[-1:]
+
+    def takes(self, sdp: bytes) -> bool:
+        """Tell whether it is SRTP where it has to be."""
+        return not self.must_encrypt or is_encrypted(sdp)
 
     def seal(self, request: Request) -> None:
         """Phones want no proof of us: they listen on loopback or on the LAN that they trust."""
@@ -116,6 +128,7 @@ class MeshLine:
     flow: Flow | None = None
     local_host: str = ""  # nobody asks: the media finds its own way
     session_interval: int = 0
+    must_encrypt: bool = False  # all of it is; this is about what stands in a description for a phone
     side: Side = "mesh"
 
     @property
@@ -128,6 +141,10 @@ class MeshLine:
         if self.flow is not None and (not self.flow.is_closed or not self.hops):
             return (self.flow, *self.hops)
         return tuple(self.hops)
+
+    def takes(self, sdp: bytes) -> bool:  # noqa: ARG002 - the media looks at all of it
+        """Tell that it is."""
+        return True
 
     def seal(self, request: Request) -> None:
         """Sign."""

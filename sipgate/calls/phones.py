@@ -43,7 +43,13 @@ def _leg(
     contact = node.phone_contact(caller.uri, phone.route.local_host, _transport(ways[0]))
     invitation = Invitation(phone.contact, name_addr(caller), f"<{user.uri}>", call_id, max_forwards)
     line = PhoneLine(
-        node.sender, contact, ways, phone.route.local_host, node.limits.session_interval, device=phone.device
+        node.sender,
+        contact,
+        ways,
+        phone.route.local_host,
+        node.limits.session_interval,
+        device=phone.device,
+        must_encrypt=phone.must_encrypt,
     )
     return SipCalleeLeg(line, node.dialogs, node.token(), invitation)
 

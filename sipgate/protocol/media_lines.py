@@ -5,11 +5,17 @@ from __future__ import annotations
 import re
 
 _LINE = re.compile(rb"^m=(\S+) [0-9]{1,5}((?:/[0-9]+)? [^\r\n]*)", re.MULTILINE)
+_RTP_ON = re.compile(rb"^m=(?:audio|video|text) [1-9][0-9]{0,4}(?:/[0-9]+)? (\S+)", re.MULTILINE)
 
 
 def kinds(sdp: bytes) -> list[bytes]:
     """Return audio, video and so on, in order."""
     return [found[1] for found in _LINE.finditer(sdp)]
+
+
+def is_encrypted(sdp: bytes) -> bool:
+    """Tell whether every stream of sound, picture or text that is on is SRTP (RFC 3711, RFC 5764)."""
+    return all(profile.endswith((b"/SAVP", b"/SAVPF")) for profile in _RTP_ON.findall(sdp))
 
 
 def declined(offer: bytes) -> bytes:

@@ -132,6 +132,9 @@ class PassThrough:
     async def answer_from_phone(self, sdp: bytes) -> bytes:
         return self._mark(sdp, "answer-out")
 
+    def secure_offer(self, sdp: bytes) -> bytes:
+        return sdp.replace(b"RTP/AVP", b"RTP/SAVP")
+
     def transport_fragment(self) -> bytes | None:
         return self.fragment
 

@@ -19,6 +19,7 @@ from tests.kit.sip_phone import SDP, PhoneCall, SipPhone
 from tests.sipgate.gateways import EchoService, TestNode, nodes
 from tests.sipgate.parties import RawPhone
 from tests.sipgate.test_inside_calls import accept, take
+from tests.sipgate.test_transfer import refer, replaces
 
 FAST = OutsideTimers(t1=0.05, t2=0.2, t4=0.25)
 CAROL = "sip:carol@example.org"
@@ -295,3 +296,17 @@ async def test_an_answer_that_names_a_place_where_we_may_not_go_is_followed_wher
         await call.response(200)
         assert (await call.hang_up()).status == 200
         await rung.ended()
+
+
+async def test_nobody_in_the_mesh_is_sent_into_a_call_with_a_plain_domain() -> None:
+    async with site() as it, SipPhone("alice", it.node.phones) as kitchen:
+        await kitchen.register()
+        outside, rung = await it.talking()
+        inside = await it.alice.call("sip:alice@mesh")
+        answering = await kitchen.rung()
+        await answering.answer()
+        await inside.response(200)
+        assert await refer(inside, replaces(outside)) == 404
+        for call, other in ((inside, answering), (outside, rung)):
+            await call.hang_up()
+            await other.ended()
