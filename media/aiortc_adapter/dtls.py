@@ -72,6 +72,16 @@ class _PinnedCertificate(RTCCertificate):
         return not self.mismatched
 
 
+class _Dtls(RTCDtlsTransport):
+    """aiortc's, but cancelled for good: before Python 3.12 `wait_for` forgets that when a datagram comes with it."""
+
+    async def _recv_next(self) -> None:
+        await super()._recv_next()
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError
+
+
 class _Link:
     """What `RTCDtlsTransport` sees of ICE; it keeps the last flight, to repeat it before OpenSSL would."""
 
@@ -135,7 +145,7 @@ class DtlsSession:
         self._certificate = _PinnedCertificate(own.certificate, peer_fingerprint)
         self._peer_fingerprint = peer_fingerprint
         self._on_data = on_data
-        self._dtls = RTCDtlsTransport(cast("RTCIceTransport", self._link), [self._certificate])
+        self._dtls = _Dtls(cast("RTCIceTransport", self._link), [self._certificate])
         self._dtls._set_role(self._role)
         self._dtls._register_data_receiver(self)
 

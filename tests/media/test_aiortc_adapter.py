@@ -1,8 +1,9 @@
 """The contract with aiortc, aioice and pylibsrtp: each private seam that the adapter touches."""
 
+import asyncio
 import inspect
 from importlib.metadata import version
-from typing import Any
+from typing import Any, cast
 
 import aioice
 import aioice.ice
@@ -15,7 +16,7 @@ from OpenSSL import SSL
 from pylibsrtp._binding import ffi, lib
 
 from media.aiortc_adapter import srtp
-from media.aiortc_adapter.dtls import CallCertificate
+from media.aiortc_adapter.dtls import CallCertificate, DtlsSession
 from media.aiortc_adapter.ice import IceConnection
 from media.errors import MediaError
 from media.protocol.candidate import Candidate
@@ -48,6 +49,7 @@ def parameters(function: Any) -> list[str]:
         (aioice.Connection, "build_request", ["pair", "nominate"]),
         (aioice.Connection, "close", []),
         (RTCDtlsTransport, "_set_role", ["role"]),
+        (RTCDtlsTransport, "_recv_next", []),
         (RTCDtlsTransport, "_send_data", ["data"]),
         (RTCDtlsTransport, "_write_ssl", []),
         (RTCDtlsTransport, "_register_data_receiver", ["receiver"]),
@@ -197,3 +199,37 @@ async def test_while_the_peer_is_heard_every_second_check_is_left_out(
     monkeypatch.setattr(ice, "build_request", lambda *_, **__: None)
     await ice.query_consent()
     assert len(waits) == rounds
+
+
+@pytest.mark.parametrize("steps", range(6))
+async def test_a_handshake_is_cancelled_though_a_datagram_comes_with_it(steps: int) -> None:
+    class Ice:
+        def __init__(self) -> None:
+            self.incoming: asyncio.Queue[bytes] = asyncio.Queue()
+            self.asked = asyncio.Event()
+
+        async def recv(self) -> bytes:
+            self.asked.set()
+            return await self.incoming.get()
+
+        async def send(self, data: bytes) -> None:
+            """Lose it."""
+
+    ice, own = Ice(), CallCertificate.generate()
+    session = DtlsSession(
+        cast("IceConnection", ice), own, is_server=False, peer_fingerprint=bytes(32), on_data=lambda _: None
+    )
+    shaking = asyncio.ensure_future(session.handshake())  # noqa: TID251 - ended below
+    await ice.asked.wait()
+    await asyncio.sleep(0)
+    ice.incoming.put_nowait(bytes([22]) * 20)
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    shaking.cancel()
+    done, _ = await asyncio.wait({shaking}, timeout=1)
+    try:
+        assert done, "the cancellation was lost"
+        assert shaking.cancelled()
+    finally:
+        shaking.cancel()
+        await asyncio.wait({shaking})
