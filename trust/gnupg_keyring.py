@@ -33,6 +33,7 @@ RECORD = "gnupg.fingerprint"
 THREADS = 4
 DEADLINE_SECONDS = 60.0
 CLOSE_SECONDS = 5.0
+ORPHAN_SECONDS = 1.0
 BACKDATE_SECONDS = 86400
 """Keys and signatures are dated a day back: who checks them may have a clock that is behind ours."""
 
@@ -246,9 +247,19 @@ async def _own_key(gpg: Gpg, record: Store, user_id: str, folder: Path) -> str:
                 f"remove {folder.with_name(RECORD)} to begin with a new key: then tell all who know you."
             )
         return recorded
-    fingerprint = present[0] if present else await gpg.generate(user_id)
+    fingerprint = present[0] if present else await _new_key(gpg, user_id)
     record.save(fingerprint.encode() + b"\n")
     return fingerprint
+
+
+async def _new_key(gpg: Gpg, user_id: str) -> str:
+    """Make a key. A gpg that outlived a killed start may be writing too, and then one of both fails: look again."""
+    try:
+        return await gpg.generate(user_id)
+    except KeyringError:
+        await asyncio.sleep(ORPHAN_SECONDS)
+        present = await gpg.secret_keys()
+        return present[0] if present else await gpg.generate(user_id)
 
 
 def is_installed() -> bool:
