@@ -274,6 +274,10 @@ class GatewayCallMedia:
         with refusals():
             await self._media.transport_from_mesh(fragment)
 
+    async def connected(self) -> None:
+        """Wait until sound may go both ways."""
+        await self._media.connected()
+
     async def failed(self) -> tuple[int, str]:
         """Wait until the media has failed for good."""
         return await self._media.failed()

@@ -164,9 +164,8 @@ async def follow(
         yield event
         if over:
             return
-        if event.name == "call_answered":
-            deadline = now + max(order.seconds, SECURE_WITHIN_SECONDS)
-        if event.name == "call_secured" or (deadline is not None and outcome.secured_ms is not None):
-            deadline = now + order.seconds
+        if event.name in ("call_answered", "call_secured") and outcome.setup_ms is not None:
+            is_secured = outcome.secured_ms is not None  # or soon
+            deadline = now + (order.seconds if is_secured else max(order.seconds, SECURE_WITHIN_SECONDS))
         if event.name == "call_media":
             outcome.seconds = order.seconds

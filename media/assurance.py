@@ -34,7 +34,7 @@ class CallIdentity:
 
 
 class Assurance:
-    """The trust side of one call's media. `gate` is shared with the bridges."""
+    """The trust side of one call's media. `gate` is shared with the bridges; `passable` when there are keys, too."""
 
     def __init__(
         self,
@@ -48,6 +48,7 @@ class Assurance:
         retained: Retained | None = None,
     ) -> None:
         self.gate = Gate(is_open=not mute_until_confirmed)
+        self.passable = asyncio.Event()
         self._identity = identity
         self._certificate = certificate
         self._endorser = endorser
@@ -66,6 +67,8 @@ class Assurance:
             self._first = leg
             self._on_event(MediaConnected(self._identity.call_id, leg.keyed_after * 1_000))
             self._start(self._deadline)
+        if self.gate.is_open:
+            self.passable.set()
         if first or self._identity.role == "callee":
             self._start(self._confirmer(leg).run)
 
@@ -110,6 +113,7 @@ class Assurance:
             raise MediaError(403, "The other side did not sign the call, as it has done before: it was ended")
         if signed:
             self.gate.is_open = True
+            self.passable.set()
         self._tell(leg, signed=signed)
 
     def _tell(self, leg: MeshLeg, *, signed: bool) -> None:

@@ -206,6 +206,13 @@ class CallMedia:
         for section in list(self._sections.values()):
             await section.mesh.ice.move(addresses)
 
+    async def connected(self) -> None:
+        """Wait until sound may go both ways: ICE and DTLS have been through, and nothing is muted.
+
+        Each side's Finished answers what the other has sent, so keys prove the path in both directions.
+        """
+        await self._assurance.passable.wait()
+
     async def failed(self) -> tuple[int, str]:
         """Wait until the media has failed for good; return (status, reason)."""
         return await asyncio.shield(self._failure)

@@ -277,6 +277,10 @@ class CallMedia(Protocol):
         """Take the peer's transport, from its 18x or its ACK."""
         ...
 
+    async def connected(self) -> None:
+        """Wait until it is proven that sound has a way in both directions, and may go there."""
+        ...
+
     async def failed(self) -> tuple[int, str]:
         """Wait until the media has failed for good; return the status and the sentence the call ends with."""
         ...

@@ -26,7 +26,7 @@ from sipgate.protocol.refer import Refer
 
 from .cause import CANCELLED, ELSEWHERE, Cause
 from .ending import Ending
-from .happenings import Callee, Gone, NotFound, Search, Stopped
+from .happenings import Callee, Gone, NotFound, Proven, Search, Stopped
 from .inviting import Inviting
 from .joint import Joint
 from .leg import (
@@ -49,7 +49,7 @@ from .ringing import Ringing
 from .seeking import Seeking
 from .transfer import Exchange, Transfers
 
-Event: TypeAlias = LegEvent | Callee | NotFound | Stopped | Gone
+Event: TypeAlias = LegEvent | Callee | NotFound | Proven | Stopped | Gone
 
 
 class Call:
@@ -198,13 +198,12 @@ class Call:
                     await leg.aclose()
 
     async def _live(self) -> None:
-        self._timer = self._tasks.create_task(self._time_out(self._ring_timeout))
+        self._seeking.limit(self._ring_timeout, self._tasks)
         self._seeking.begin(self._tasks)
         while self.state is not State.OVER:
             await self._take(await self._mailbox.get())
             if self._b is not None:
-                self._timer.cancel()
-        self._timer.cancel()
+                self._seeking.limit(None, self._tasks)
         self._seeking.stop()
 
     async def _drain(self) -> None:
@@ -214,10 +213,6 @@ class Call:
         while self._inviting:
             await self._take(await self._mailbox.get())
 
-    async def _time_out(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
-        self.post(Stopped(Input.TIMEOUT, Cause(480, "Nobody answered in time")))
-
     async def _take(self, event: Event) -> None:
         given = await self._read(event)
         if given is None:
@@ -225,19 +220,20 @@ class Call:
         before = self.state
         self.state, actions = step(before, given)
         if before is not State.OVER and self.state is State.OVER:
-            self._decide(given, has_rung=before is State.RINGING)
+            self._decide(given, before)
         if self.state in (State.ESTABLISHED, State.OVER):
             self._confirmed.set()
         for action in actions:
             await self._act(action, event)
 
-    def _decide(self, given: Input, *, has_rung: bool) -> None:
+    def _decide(self, given: Input, before: State) -> None:
         """Note how the call ends, and what the caller hears if nobody took it."""
-        if self._b is None and given not in (Input.CANCEL, Input.HANG_UP):
-            if self._callee is not None and given in (Input.REFUSED, Input.TIMEOUT):
-                self._refusal = self._callee.instead(self._refusal, has_rung)
+        was_answered = before in (State.ANSWERED, State.ESTABLISHED)
+        if not was_answered and given not in (Input.CANCEL, Input.HANG_UP):
+            if self._callee is not None and self._b is None and given in (Input.REFUSED, Input.TIMEOUT):
+                self._refusal = self._callee.instead(self._refusal, before is State.RINGING)
             self._cause = Cause(self._refusal.status, self._refusal.reason)
-        self._ending.decide(given, self._cause, peer_uri=self.peer_uri, was_answered=self._b is not None)
+        self._ending.decide(given, self._cause, peer_uri=self.peer_uri, was_answered=was_answered)
 
     # -- what an event means
 
@@ -248,6 +244,8 @@ class Call:
                 return self._read_own(event)
             case Progress():
                 return Input.PROVISIONAL
+            case Proven():
+                return Input.PROVEN
             case Answered():
                 return await self._read_answer(event)
             case Failed() | Gone():
@@ -260,8 +258,7 @@ class Call:
             case Callee():
                 self._callee = event
                 if event.seconds is not None:
-                    self._timer.cancel()
-                    self._timer = self._tasks.create_task(self._time_out(event.seconds))
+                    self._seeking.limit(event.seconds, self._tasks)
                 self._a.present(event.peer)
                 return Input.FOUND
             case NotFound(refusal):
@@ -317,7 +314,7 @@ class Call:
                 self._cause, self._refusal = cause, Refusal(487, "Call cancelled")
                 return Input.CANCEL
             case HungUp(leg, cause):
-                self._cause = cause
+                self._cause, self._refusal = cause, Refusal(480, cause.text)
                 await self._transfers.left(leg)
                 return Input.BYE_A if leg is self._a else Input.BYE_B
 
@@ -329,8 +326,14 @@ class Call:
                 assert isinstance(event, Progress)
                 assert self._callee is not None
                 await self._ringing.ring(event, self._callee.peer, self.joint)
+            case Action.CONFIRM_B:
+                assert self._b is not None
+                assert self._callee is not None
+                await self._b.confirm(None if self._callee.peer.known else self.joint.fragment())
+                self.spawn(self._prove())
             case Action.ANSWER_A:
-                await self._answer_caller()
+                self._on_event(CallAnswered(self.id))
+                await self._a.answer(self._answer)
             case Action.REFUSE_A:
                 await self._a.refuse(self._refusal)
             case Action.INVITE_B:
@@ -384,12 +387,11 @@ class Call:
         await leg.bye(ELSEWHERE if self._b is not None else CANCELLED)
         self._inviting.stop(leg)
 
-    async def _answer_caller(self) -> None:
-        assert self._b is not None
-        assert self._callee is not None
-        await self._b.confirm(None if self._callee.peer.known else self.joint.fragment())
-        self._on_event(CallAnswered(self.id))
-        await self._a.answer(self._answer)
+    async def _prove(self) -> None:
+        """Let no phone be answered before it can hear and be heard. Another node's media waits for our answer."""
+        if self._a.side == "phone":
+            await self.joint.connected()
+        self.post(Proven())
 
     def _declare_over(self) -> None:
         """Tell the owner once."""

@@ -47,6 +47,11 @@ class Stopped:
 
 
 @dataclass(frozen=True)
+class Proven:
+    """Sound has a way, in both directions."""
+
+
+@dataclass(frozen=True)
 class Gone:
     """Nothing more can come from the invitation of that leg."""
 

@@ -55,6 +55,11 @@ class Joint:
             self._answers = {sdp: await self._patiently(turn(sdp))}
         return self._answers[sdp]
 
+    async def connected(self) -> None:
+        """Wait until sound has a way in both directions; between two phones of one node it is theirs to find."""
+        if self.media is not None:
+            await self.media.connected()
+
     def fragment(self) -> bytes | None:
         """Return our transport for the peer, if the media has one to send."""
         return self.media.transport_fragment() if self.media else None

@@ -25,6 +25,7 @@ class Seeking:
         self._search = search
         self._post = post
         self._task: asyncio.Task[None] | None = None
+        self._timer: asyncio.Task[None] | None = None
 
     @property
     def target(self) -> str:
@@ -34,6 +35,15 @@ class Seeking:
     def begin(self, group: asyncio.TaskGroup) -> None:
         """Look; the task belongs to `group`."""
         self._task = group.create_task(self._seek(self._search, self.joint))
+
+    def limit(self, seconds: float | None, group: asyncio.TaskGroup) -> None:
+        """From now on the callee has so long to be found and to answer; None: as long as it takes."""
+        self._cancel(self._timer)
+        self._timer = None if seconds is None else group.create_task(self._time_out(seconds))
+
+    async def _time_out(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        self._post(Stopped(Input.TIMEOUT, Cause(480, "Nobody answered in time")))
 
     def forward(self, forwarded: Forwarded, *, is_heard: bool) -> Refusal | None:
         """Look for somebody else when `begin` is called again; return why not, if that is not to be done.
@@ -50,14 +60,19 @@ class Seeking:
 
     async def give_up(self) -> None:
         """Free the media of the one who was called before."""
-        self.stop()
+        self._cancel(self._task)
         await self.joint.aclose()
         self.joint = Joint(self._call)
 
     def stop(self) -> None:
-        """Look no longer, and watch the media no longer."""
-        if self._task is not None:
-            self._task.cancel()
+        """Look no longer, and watch neither the media nor the time."""
+        self._cancel(self._task)
+        self._cancel(self._timer)
+
+    @staticmethod
+    def _cancel(task: asyncio.Task[None] | None) -> None:
+        if task is not None:
+            task.cancel()
 
     async def _seek(self, search: Search, joint: Joint) -> None:
         try:

@@ -14,6 +14,7 @@ class State(Enum):
     RESOLVING = auto()  # the caller's INVITE is in; we look for the callee
     CALLING = auto()  # B legs are invited, none has said more than 100
     RINGING = auto()  # a B leg rings
+    CONNECTING = auto()  # a B leg has answered; sound has not been seen to go both ways yet
     ANSWERED = auto()  # 2xx passed to the A leg, its ACK is not in yet
     ESTABLISHED = auto()  # both legs confirmed
     OVER = auto()  # refused, cancelled or ended; late answers are still turned away
@@ -28,6 +29,7 @@ class Input(Enum):
     PROVISIONAL = auto()  # 18x on a B leg
     ANSWER = auto()  # 2xx on a B leg, and its SDP can be served
     UNUSABLE_ANSWER = auto()  # 2xx on a B leg, but its SDP cannot be served
+    PROVEN = auto()  # sound has a way, in both directions
     CANCEL = auto()  # the caller gave up
     TIMEOUT = auto()  # it rang too long
     ACK = auto()  # the caller confirmed
@@ -45,6 +47,7 @@ class Action(Enum):
     FIND_AGAIN = auto()  # look for whom the call is forwarded to, with media of its own
     RING_A = auto()  # pass the 18x on
     CANCEL_OTHERS = auto()  # "Call completed elsewhere"
+    CONFIRM_B = auto()  # ACK, and let the media connect
     ANSWER_A = auto()
     REFUSE_A = auto()
     CANCEL_B = auto()  # every B leg that has not answered
@@ -69,7 +72,7 @@ TABLE: dict[tuple[State, Input], tuple[State, tuple[Action, ...]]] = {
         for state in (S.CALLING, S.RINGING)
         for given, then in {
             G.PROVISIONAL: (S.RINGING, (A.RING_A,)),
-            G.ANSWER: (S.ANSWERED, (A.CANCEL_OTHERS, A.ANSWER_A)),
+            G.ANSWER: (S.CONNECTING, (A.CANCEL_OTHERS, A.CONFIRM_B)),
             G.UNUSABLE_ANSWER: (S.OVER, (A.BYE_STRAY, A.CANCEL_B, A.REFUSE_A)),
             G.REFUSED: _GIVE_UP,
             G.FORWARDED: (S.RESOLVING, (A.FIND_AGAIN,)),
@@ -79,6 +82,13 @@ TABLE: dict[tuple[State, Input], tuple[State, tuple[Action, ...]]] = {
             G.HANG_UP: _GIVE_UP,
         }.items()
     },
+    (S.CONNECTING, G.PROVEN): (S.ANSWERED, (A.ANSWER_A,)),
+    (S.CONNECTING, G.BYE_B): (S.OVER, (A.REFUSE_A,)),
+    **{
+        (S.CONNECTING, given): (S.OVER, (A.BYE_B, A.REFUSE_A))
+        for given in (G.CANCEL, G.TIMEOUT, G.MEDIA_FAILED, G.HANG_UP)
+    },
+    **{(S.CONNECTING, given): (S.CONNECTING, (A.BYE_STRAY,)) for given in (G.ANSWER, G.UNUSABLE_ANSWER)},
     (S.ANSWERED, G.ACK): (S.ESTABLISHED, ()),
     (S.ANSWERED, G.NO_ACK): _HANG_UP_BOTH,
     **{

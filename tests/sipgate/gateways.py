@@ -141,6 +141,9 @@ class PassThrough:
     async def transport_from_mesh(self, fragment: bytes) -> None:
         self.taken.append(fragment)
 
+    async def connected(self) -> None:
+        """There is nothing to wait for."""
+
     async def failed(self) -> tuple[int, str]:
         return await self.failure
 

@@ -133,14 +133,21 @@ class FakeExchange:
         self.told.append(target)
 
 
+def _open() -> asyncio.Event:
+    way = asyncio.Event()
+    way.set()
+    return way
+
+
 @dataclass
 class FakeMedia:
-    """Appends which way the SDP went."""
+    """Appends which way the SDP went; sound has a `way` at once, unless the test wants it to take its time."""
 
     refuses: set[bytes] = field(default_factory=set)
     fragment: bytes | None = b"own-fragment"
     taken: list[bytes] = field(default_factory=list)
     closed: int = 0
+    way: asyncio.Event = field(default_factory=_open)
     failure: asyncio.Future[tuple[int, str]] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
@@ -170,6 +177,9 @@ class FakeMedia:
 
     async def transport_from_mesh(self, fragment: bytes) -> None:
         self.taken.append(fragment)
+
+    async def connected(self) -> None:
+        await self.way.wait()
 
     async def failed(self) -> tuple[int, str]:
         return await self.failure

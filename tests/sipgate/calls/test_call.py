@@ -137,6 +137,61 @@ async def test_the_callee_hangs_up() -> None:
     assert it.events[-1] == CallEnded("c1", "peer", "bye", 200)
 
 
+async def test_the_caller_is_answered_when_sound_has_a_way() -> None:
+    async with scene() as it:
+        it.media.way.clear()
+        await it.established()
+        assert it.a.log == ["present bob", "ring 180 own-fragment"]
+        assert it.b[0].log[-1] == "ack", "which may bring what the other side needs"
+        assert it.names() == ["Started", "Ringing"]
+        it.media.way.set()
+        await settled()
+        assert it.a.log[-1] == "answer answer>phone"
+        assert it.names()[-1] == "Answered"
+
+
+async def test_who_calls_from_another_node_is_answered_at_once() -> None:
+    async with scene(direction="in") as it:
+        it.media.way.clear()
+        await it.established()
+        assert it.a.log[-1] == "answer answer>mesh"
+
+
+async def test_a_call_without_sound_is_refused_though_somebody_picked_up() -> None:
+    async with scene() as it:
+        it.media.way.clear()
+        await it.established()
+        it.media.failure.set_result((480, "No way for the sound was found"))
+        await it.call.wait_ended()
+    assert it.a.log[-1] == "refuse 480"
+    assert it.b[0].log[-1] == "bye 480"
+    assert it.events[-1] == CallRefused("c1", 480, "No way for the sound was found", "sip:bob@mesh", "out")
+
+
+async def test_the_caller_gives_up_before_sound_has_a_way() -> None:
+    async with scene() as it:
+        it.media.way.clear()
+        await it.established()
+        it.call.post(CANCEL)
+        await it.call.wait_ended()
+    assert it.a.log[-1] == "refuse 487"
+    assert it.b[0].log[-1] == "bye 487"
+    assert it.events[-1] == CallEnded("c1", "phone", "gave up", 487)
+
+
+async def test_the_callee_hangs_up_before_sound_has_a_way() -> None:
+    async with scene(branches=2) as it:
+        it.media.way.clear()
+        await it.established()
+        it.b[1].answers(b"late")
+        await settled()
+        assert it.b[1].log[-2:] == ["ack", "bye 200"]
+        it.b[0].hangs_up()
+        await it.call.wait_ended()
+    assert it.a.log[-1] == "refuse 480"
+    assert it.events[-1] == CallRefused("c1", 480, "bye", "sip:bob@mesh", "out")
+
+
 async def test_nobody_has_the_name() -> None:
     def find(_: Scene) -> Find:
         async def nobody(joint: Joint) -> Callee:
@@ -272,6 +327,7 @@ async def test_a_cancel_that_comes_after_the_answer_changes_nothing() -> None:
     async with scene(acks=False) as it:
         await it.invited()
         it.b[0].answers()
+        await settled()
         it.call.post(CANCEL)
         await settled()
         assert "Ended" not in it.names()

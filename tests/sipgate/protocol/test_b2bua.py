@@ -44,8 +44,11 @@ def test_the_caller_gets_at_most_one_final_answer_and_one_goodbye(story: list[In
     assert done.count(Action.ANSWER_A) + done.count(Action.REFUSE_A) <= 1
     assert done.count(Action.BYE_A) + done.count(Action.REFUSE_A) <= 1
     assert done.count(Action.BYE_B) <= 1
+    assert done.count(Action.CONFIRM_B) <= 1
     if Action.BYE_A in done:
         assert Action.ANSWER_A in done
+    if Action.ANSWER_A in done:
+        assert Action.CONFIRM_B in done
 
 
 @given(strategies.lists(strategies.sampled_from(Input), max_size=30))
@@ -58,4 +61,4 @@ def test_each_answer_is_either_used_or_turned_away(story: list[Input]) -> None:
         answers += happened in (Input.ANSWER, Input.UNUSABLE_ANSWER)
         state, actions = step(state, happened)
         done += actions
-    assert done.count(Action.ANSWER_A) + done.count(Action.BYE_STRAY) == answers
+    assert done.count(Action.CONFIRM_B) + done.count(Action.BYE_STRAY) == answers
