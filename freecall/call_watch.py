@@ -32,6 +32,13 @@ class _Standing:
     record: CallRecord
     stage: Stage = "calling"
     answered_at: float | None = None
+    they_hear_you: str = ""
+    you_hear_them: str = ""
+
+    def as_json(self, now: float) -> dict[str, Any]:
+        """Return it with what only a call in progress has."""
+        heard = {"they_hear_you": self.they_hear_you, "you_hear_them": self.you_hear_them}
+        return {**self.as_of(now).as_json(), "state": self.stage, **heard}
 
     def as_of(self, now: float) -> CallRecord:
         if self.answered_at is None:
@@ -54,9 +61,9 @@ class CallWatch:
         return call in self._standing
 
     def current(self) -> list[dict[str, Any]]:
-        """Return the calls in progress, the oldest first, each with its ``state``."""
+        """Return the calls in progress, the oldest first, each with its ``state`` and who hears whom."""
         now = self._monotonic()
-        return [{**each.as_of(now).as_json(), "state": each.stage} for each in self._standing.values()]
+        return [each.as_json(now) for each in self._standing.values()]
 
     def observe(self, event: Event) -> None:
         """Take an event of the node."""
@@ -97,6 +104,11 @@ class CallWatch:
                 standing.stage = "ringing"
             case "call_quality":
                 standing.record = replace(standing.record, **_sound(event))
+            case "call_hearing":
+                standing.they_hear_you, standing.you_hear_them = (
+                    event["they_hear_you"],
+                    event["you_hear_them"],
+                )
             case "phones_secure_themselves":
                 standing.record = replace(standing.record, phones_secure_themselves=True)
             case "call_forwarded":

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from media.softphone import EchoPhone, WavPhone
 
 DISCARD_PORT = 9
+HEARING = {"heard": "yes", "lost": "no", "silent": "silent"}
 
 
 async def warm_up() -> None:
@@ -170,7 +171,7 @@ class MeshMedia:
 
     def _tell(self, context: MediaContext, key: bytes, known: dict[str, str], event: MediaEvent) -> None:
         """Tell one event; `known` keeps the call's short id for what is told after its end."""
-        from media.events import CallQuality, MediaConnected, PhonesSecureThemselves, Secured
+        from media.events import CallHearing, CallQuality, MediaConnected, PhonesSecureThemselves, Secured
 
         call = self._call_of(context.call_id, context.role)
         if call == context.call_id:
@@ -182,6 +183,9 @@ class MeshMedia:
             self._secured(context, key, call, event)
         elif isinstance(event, PhonesSecureThemselves):
             self._log.emit("phones_secure_themselves", call=call)
+        elif isinstance(event, CallHearing):
+            they, you = HEARING[event.outgoing], HEARING[event.incoming]
+            self._log.emit("call_hearing", call=call, they_hear_you=they, you_hear_them=you)
         elif isinstance(event, CallQuality):
             figures = asdict(event)
             del figures["call_id"]

@@ -43,6 +43,7 @@ class Narrator:
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write = write
         self._peers: dict[str, str] = {}
+        self._unheard: set[str] = set()
 
     def __call__(self, event: Event) -> None:
         """Print the sentence of ``event``, if it has one."""
@@ -141,11 +142,26 @@ class Narrator:
     def _call_ended(self, f: dict[str, Any]) -> str:
         who = self._name(f)
         self._peers.pop(f["call"], None)
+        self._unheard.discard(f["call"])
         by = {"phone": "your side hung up", "peer": "the other side hung up"}.get(f["by"], f["reason"])
         return f"Ended: {who} ({by})"
 
     def _phones_secure_themselves(self, f: dict[str, Any]) -> str:
         return f"The phones secure themselves, too (ZRTP): {self._name(f)}. Compare what the phones show."
+
+    def _call_hearing(self, f: dict[str, Any]) -> str | None:
+        """Say what is wrong, and when it is over; silence is somebody's own doing."""
+        who, said = self._name(f), (f["they_hear_you"], f["you_hear_them"])
+        if "no" in said:
+            self._unheard.add(f["call"])
+            lost = (f"{who} does not hear you", f"you do not hear {who}")
+            return "No sound: " + " and ".join(
+                text for text, way in zip(lost, said, strict=True) if way == "no"
+            )
+        if f["call"] in self._unheard and said == ("yes", "yes"):
+            self._unheard.discard(f["call"])
+            return f"Sound again: {who} and you hear each other"
+        return None
 
     def _call_quality(self, f: dict[str, Any]) -> str | None:
         """Say it once, at the end; the words are those of ITU-T G.107 Annex B, table B.1, put simply."""

@@ -10,6 +10,7 @@ from .assurance import Assurance, CallIdentity
 from .bridge import Bridge
 from .errors import MediaError, MediaRefused
 from .events import MediaEvent, MediaFailed, MediaStatistics, PhonesSecureThemselves
+from .hearing_watch import HearingWatch
 from .jobs import Job, Jobs
 from .mesh_leg import MeshLeg
 from .parties import Parties
@@ -335,6 +336,9 @@ class CallMedia:
         self._start(relay.run)
         if section.media == "audio":
             self._quality.watch(section.bridge)
+            hearing = HearingWatch(self._call_id, section.bridge, leg.session, self._on_event)
+            leg.beside = lambda data: relay.from_mesh(data) or hearing.from_mesh(data)
+            self._start(hearing.run)
         self._assurance.keyed(leg)
 
     def _phones_agreed(self) -> None:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from .protocol.hearing import Direction
+
 
 @dataclass(frozen=True)
 class MediaConnected:
@@ -58,13 +60,22 @@ class CallQuality:
 
 
 @dataclass(frozen=True)
+class CallHearing:
+    """Whether sound comes through, at first and at each change: `outgoing` to the far phone, `incoming` to ours."""
+
+    call_id: str
+    outgoing: Direction
+    incoming: Direction
+
+
+@dataclass(frozen=True)
 class PhonesSecureThemselves:
     """The phones have agreed on keys of their own by ZRTP: what they say is encrypted from phone to phone as well."""
 
     call_id: str
 
 
-MediaEvent = MediaConnected | Secured | MediaFailed | CallQuality | PhonesSecureThemselves
+MediaEvent = MediaConnected | Secured | MediaFailed | CallQuality | CallHearing | PhonesSecureThemselves
 
 
 @dataclass(frozen=True)

@@ -155,7 +155,7 @@ def current(call: dict[str, Any]) -> str:
     """Return a call in progress as a person reads it."""
     words = [call["state"]]
     if call["answered"]:
-        words = [f"{lasting(call['duration'])}", _signed(call), *_sound(call)]
+        words = [f"{lasting(call['duration'])}", _signed(call), *_sound(call), *_unheard(call)]
     return f"{call['call']}  {_who(call)}: {', '.join(words)}"
 
 
@@ -170,6 +170,11 @@ def _who(call: dict[str, Any]) -> str:
     trust = TRUST_WORDS.get(call["trust"], call["trust"])
     by = f" by way of {call['forwarded_by'].removeprefix('sip:')}" if call["forwarded_by"] else ""
     return f"{toward} {call['peer'].removeprefix('sip:')}" + (f" ({trust})" if trust else "") + by
+
+
+def _unheard(call: dict[str, Any]) -> list[str]:
+    ways = {"they_hear_you": "THEY DO NOT HEAR YOU", "you_hear_them": "YOU DO NOT HEAR THEM"}
+    return [text for way, text in ways.items() if call[way] == "no"]
 
 
 def _end(call: dict[str, Any]) -> str:

@@ -55,8 +55,10 @@ def test_a_call_is_followed_from_its_start_to_its_end() -> None:
     assert [call["state"] for call in it.watch.current()] == ["ringing"]
     it.log.emit("call_answered", call="1")
     it.log.emit("call_secured", call="1", signed=True, fingerprint="AB")
+    it.log.emit("call_hearing", call="1", they_hear_you="no", you_hear_them="yes")
     it.now += 65
     (standing,) = it.watch.current()
+    assert (standing["they_hear_you"], standing["you_hear_them"]) == ("no", "yes")
     assert (standing["state"], standing["duration"], standing["signed"]) == ("answered", 65, True)
     it.end()
     assert it.watch.current() == []

@@ -158,3 +158,16 @@ def test_how_a_call_sounded_is_said_once_at_the_end(mos: float, word: str) -> No
     assert f"The sound of that call was {word} (10.0 % lost)" in told(
         ("call_quality", {**figures, "final": True})
     )
+
+
+def test_sound_that_does_not_get_there_is_said_and_when_it_does_again() -> None:
+    def heard(they: str, you: str) -> tuple[str, dict[str, Any]]:
+        return "call_hearing", {"call": "1", "they_hear_you": they, "you_hear_them": you}
+
+    started = ("call_started", {"call": "1", "peer": "sip:bob@mesh", "direction": "out", "trust": "pinned"})
+    text = told(started, heard("yes", "yes"), heard("silent", "yes"))
+    assert "sound" not in text.lower()
+    text = told(started, heard("no", "yes"), heard("silent", "yes"), heard("yes", "yes"), heard("yes", "yes"))
+    assert text.count("No sound: bob@mesh does not hear you\n") == 1
+    assert text.count("Sound again: bob@mesh and you hear each other") == 1
+    assert "bob@mesh does not hear you and you do not hear bob@mesh" in told(started, heard("no", "no"))

@@ -14,8 +14,9 @@ async def test_both_nodes_tell_the_quality_of_a_call_when_it_is_over() -> None:
             Node("bob", bobs, bootstrap=[alice.mesh_text], arguments=["--answer-with", "echo"]) as bob,
         ):
             await bob.event("published")
-            await alice.call("bob@mesh", "--seconds", "1")
+            await alice.call("bob@mesh", "--seconds", "5")
             for node in (alice, bob):
+                assert await node.event("call_hearing", they_hear_you="yes", you_hear_them="yes")
                 quality = await node.event("call_quality")
                 assert quality["final"]
                 assert quality["call"] == (await node.event("call_started"))["call"]
