@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from overlay.errors import WireError
-from overlay.overlay import FoundClaim
+from overlay.overlay import FoundClaim, Isolated, NodeRecord, Resolution
 from overlay.protocol.endpoint import Endpoint
 from overlay.protocol.nodeid import node_id_of
 from trust.delegation import DelegationRefused, SignedDelegation, check
@@ -149,12 +149,21 @@ class EvidenceGatherer:
     async def gather(self, uri: str, node_public_key: bytes = b"") -> Evidence:
         """Return all that the mesh says about the canonical ``uri``; of a node's key, what it says, if it does.
 
+        Where that node is, is asked for at the same time as what it claims.
+
         Raises:
             overlay.Isolated: there is nobody to ask.
         """
-        resolution = await self._overlay.resolve(uri, node_public_key)
         async with asyncio.TaskGroup() as group:
-            judged = [group.create_task(self._judge(uri, found)) for found in resolution.claims]
+            early = group.create_task(self._where(node_public_key))
+            resolution = await self._resolve(uri, node_public_key)
+            claims = () if isinstance(resolution, Isolated) else resolution.claims
+            if all(found.claim.node_public_key != node_public_key for found in claims):
+                early.cancel()
+            asked = {node_public_key: early}
+            judged = [group.create_task(self._judge(uri, found, asked)) for found in claims]
+        if isinstance(resolution, Isolated):
+            raise resolution
         pin = self._pins.get(uri)
         return Evidence(
             uri=uri,
@@ -166,14 +175,26 @@ class EvidenceGatherer:
             elapsed_ms=resolution.elapsed_ms,
         )
 
-    async def _judge(self, uri: str, found: FoundClaim) -> ClaimEvidence:
+    async def _resolve(self, uri: str, node_public_key: bytes) -> Resolution | Isolated:
+        try:
+            return await self._overlay.resolve(uri, node_public_key)
+        except Isolated as isolated:
+            return isolated
+
+    async def _where(self, node_public_key: bytes) -> NodeRecord | None:
+        return await self._overlay.resolve_node(node_public_key) if node_public_key else None
+
+    async def _judge(
+        self, uri: str, found: FoundClaim, asked: Mapping[bytes, asyncio.Task[NodeRecord | None]]
+    ) -> ClaimEvidence:
+        """Judge one claim; ``asked`` has the nodes that are being looked for already."""
         claim = found.claim
         fingerprint = claim.fingerprint.hex().upper()
         async with asyncio.TaskGroup() as group:
-            where = group.create_task(self._overlay.resolve_node(claim.node_public_key))
+            where = asked.get(claim.node_public_key) or group.create_task(self._where(claim.node_public_key))
             proof = group.create_task(self._prove(uri, found, fingerprint))
             judged = group.create_task(self.standings.of(uri, fingerprint))
-        record, (key, serial, problem), standing = where.result(), proof.result(), judged.result()
+        record, (key, serial, problem), standing = await where, proof.result(), judged.result()
         return ClaimEvidence(
             fingerprint=fingerprint,
             trust=standing.state,

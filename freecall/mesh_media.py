@@ -30,6 +30,7 @@ from .supervise import Supervisor
 
 if TYPE_CHECKING:
     from media.call_media import CallMedia
+    from media.certificate_stock import CertificateStock
     from media.events import MediaEvent, Secured
     from media.plain_call import PlainCall
     from media.sockets import Sockets
@@ -91,6 +92,7 @@ class MeshMedia:
         self._supervisor = supervisor
         self._retained = retained
         self._sockets = sockets
+        self._stock: CertificateStock | None = None
         self._carried: dict[CallMedia, str] = {}
         self._watch: asyncio.Task[None] | None = None
 
@@ -104,6 +106,7 @@ class MeshMedia:
         if context.peer.trust == "plain":
             return _plain_call(context)
         from media.call_media import CallMedia, Parties
+        from media.certificate_stock import CertificateStock
 
         peer = context.peer
         key = self._keys.get(peer.fingerprint, peer.node_public_key)
@@ -116,6 +119,7 @@ class MeshMedia:
             (peer.fingerprint, peer.node_public_key),
         )
         caller, callee = (own, other) if context.role == "caller" else (other, own)
+        stock = self._stock = self._stock or CertificateStock()
         media = CallMedia(
             role=context.role,
             call_id=context.call_id,
@@ -135,6 +139,7 @@ class MeshMedia:
             peer_name=peer.display_name,
             retained=self._secrets(context),
             sockets=self._sockets,
+            certificate=stock.take(),
         )
         self._supervisor.start(self._carry(media, context.peer_host), name="media of a call")
         return GatewayCallMedia(media)
@@ -149,6 +154,8 @@ class MeshMedia:
         try:
             await media.run()
         finally:
+            if self._stock is not None:
+                self._stock.fill()
             del self._carried[media]
             if not self._carried and self._watch is not None:
                 self._watch.cancel()

@@ -60,7 +60,7 @@ class CallMedia:
     `early` lets addresses out before the call is answered, and ICE and DTLS start while it rings.
     `mute_until_confirmed` keeps both directions silent until the peer's signature has been checked.
     `mesh_addresses` are the local IP addresses for ICE. `phone_allowed` are the addresses that RTP is taken
-    from and sent to on the phone's side.
+    from and sent to on the phone's side. `certificate` is a fresh one, used for no other call.
     """
 
     def __init__(
@@ -79,6 +79,7 @@ class CallMedia:
         peer_name: str = "the other side",
         retained: Retained | None = None,
         sockets: Sockets = LOOP_SOCKETS,
+        certificate: CallCertificate | None = None,
     ) -> None:
         self._sockets = sockets
         self._call_id = call_id
@@ -90,7 +91,7 @@ class CallMedia:
         self._on_event = on_event
         self._peer_name = peer_name
         self._jobs = Jobs()
-        self._certificate = CallCertificate.generate()
+        self._certificate = certificate or CallCertificate.generate()
         self._assurance = Assurance(
             CallIdentity(call_id, role, parties),
             self._certificate,

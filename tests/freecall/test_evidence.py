@@ -1,5 +1,6 @@
 """Evidence: a known person's own node is asked for first; when it is away or silent, everybody counts."""
 
+import asyncio
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -25,11 +26,18 @@ class SilentMesh:
     """An overlay on which nobody claims anything; remembers for whom it was asked."""
 
     asked_for: list[bytes] = field(default_factory=list)
+    looked_for: list[bytes] = field(default_factory=list)
 
     async def resolve(self, _uri: str, node_public_key: bytes = b"") -> Resolution:
         """Find nothing."""
         self.asked_for.append(node_public_key)
+        await asyncio.sleep(0)
         return Resolution((), 3, 1.0)
+
+    async def resolve_node(self, node_public_key: bytes) -> None:
+        """Find nothing, later than anybody waits."""
+        self.looked_for.append(node_public_key)
+        await asyncio.Event().wait()
 
 
 async def test_the_node_of_a_known_person_is_asked_for_first_and_then_everybody() -> None:
@@ -42,6 +50,7 @@ async def test_the_node_of_a_known_person_is_asked_for_first_and_then_everybody(
     pins.pin(BOB, KEY, b"key", 1.0, NODE)
     await gatherer.find(BOB)
     assert mesh.asked_for[2:] == [NODE, b""]
+    assert mesh.looked_for == [NODE], "at the same time; nobody waits for where a node is that claims nothing"
 
 
 @dataclass
