@@ -1,6 +1,6 @@
 """Message waiting: application/simple-message-summary (RFC 3842)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from email.utils import formatdate
 
@@ -17,14 +17,14 @@ class Waiting:
     at: float
 
 
-def compose(account: str, waiting: Sequence[Waiting]) -> bytes:
+def compose(account: str, count: int, latest_first: Iterable[Waiting]) -> bytes:
     """Return the body: the count that lights the lamp, then headers of the latest (RFC 3842 3.5), as many as fit."""
     body = _lines(
-        f"Messages-Waiting: {'yes' if waiting else 'no'}",
+        f"Messages-Waiting: {'yes' if count else 'no'}",
         f"Message-Account: {account}",
-        f"Voice-Message: {len(waiting)}/0 (0/0)",
+        f"Voice-Message: {count}/0 (0/0)",
     )
-    for each in reversed(waiting):
+    for each in latest_first:
         date = formatdate(each.at, usegmt=True)
         listed = _lines("", f"From: {each.from_}", f"Subject: {each.subject}", f"Date: {date}")
         if len(body) + len(listed) > MAX_BODY:

@@ -32,8 +32,8 @@ class Mailbox:
 
     def view(self) -> View:
         """Return the summary."""
-        waiting = [_waiting(each) for each in self._missed.of(self.user.username)]
-        body = message_summary.compose(self.user.uri, waiting)
+        missed = self._missed.of(self.user.username)
+        body = message_summary.compose(self.user.uri, len(missed), map(_waiting, reversed(missed)))
         return View(is_granted=True, content_type=message_summary.CONTENT_TYPE, body=body)
 
     def join(self, listener: Callable[[], None]) -> Callable[[], None]:
