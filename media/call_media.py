@@ -14,7 +14,7 @@ from .hearing_watch import HearingWatch
 from .jobs import Job, Jobs
 from .mesh_leg import MeshLeg
 from .parties import Parties
-from .phone_crypto import PhoneCrypto, secured
+from .phone_crypto import PhoneCrypto, own_keys, secured
 from .phone_leg import PhoneLeg
 from .ports import Endorser, Retained
 from .protocol import fragment
@@ -322,8 +322,9 @@ class CallMedia:
     def _own_port(self, index: int, side: Transport | None, *, offer: bool = False) -> OwnPort | None:
         if side is None:
             return None
-        phone, own = self._sections[index].phone, self._sections[index].crypto.own
-        return OwnPort(phone.port, mux=phone.mux and not offer, keys=(own,) if own else ())
+        section = self._sections[index]
+        keys = own_keys(section.crypto, (one.crypto for one in self._sections.values()), is_offer=offer)
+        return OwnPort(section.phone.port, mux=section.phone.mux and not offer, keys=keys)
 
     def _keyed(self, leg: MeshLeg) -> None:
         section = next(one for one in self._sections.values() if one.mesh is leg)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .errors import MediaError, MediaRefused
-from .phone_crypto import PhoneCrypto, secured
+from .phone_crypto import PhoneCrypto, own_keys, secured
 from .phone_leg import PhoneLeg
 from .protocol.phone_side import OwnPort, PhoneMedia, for_phone, phone_media
 from .protocol.sdes import Crypto
@@ -190,18 +190,22 @@ class PlainCall:
         self, description: SessionDescription, sides: Sequence[PhoneMedia | None], *, is_offer: bool
     ) -> bytes:
         ports = [
-            _own_port(self._sections[index].phone, self._sections[index].crypto.own, is_offer=is_offer)
+            _own_port(self._sections[index].phone, self._keys(index, is_offer=is_offer), is_offer=is_offer)
             if side
             else None
             for index, side in enumerate(sides)
         ]
         return bytes(for_phone(description, self._phone_host, ports))
 
+    def _keys(self, index: int, *, is_offer: bool) -> tuple[Crypto, ...]:
+        of_the_call = (one.crypto for one in self._sections.values())
+        return own_keys(self._sections[index].crypto, of_the_call, is_offer=is_offer)
+
     def _for_far_side(
         self, description: SessionDescription, sides: Sequence[PhoneMedia | None], *, is_offer: bool
     ) -> bytes:
         ports = [
-            _own_port(self._sections[index].far, None, is_offer=is_offer) if side else None
+            _own_port(self._sections[index].far, (), is_offer=is_offer) if side else None
             for index, side in enumerate(sides)
         ]
         written = for_phone(description, self._far_host, ports)
@@ -217,8 +221,8 @@ class PlainCall:
         return f"o=- {found[1]} {found[2]} IN IP{version} {self._far_host}"
 
 
-def _own_port(leg: PhoneLeg, own: Crypto | None, *, is_offer: bool) -> OwnPort:
-    return OwnPort(leg.port, mux=leg.mux and not is_offer, keys=(own,) if own else ())
+def _own_port(leg: PhoneLeg, keys: tuple[Crypto, ...], *, is_offer: bool) -> OwnPort:
+    return OwnPort(leg.port, mux=leg.mux and not is_offer, keys=keys)
 
 
 def _in_the_clear(description: SessionDescription) -> tuple[PhoneMedia | None, ...]:

@@ -294,7 +294,7 @@ class Call:
             self._stray = event.leg
             return Input.ANSWER
         try:
-            self._answer = await self.joint.answer(event.leg.side, event.sdp)
+            self._answer = await self.joint.answer(event.leg.side, event.session())
         except MediaRefused as refused:
             self._stray, self._refusal = event.leg, refused
             return Input.UNUSABLE_ANSWER

@@ -17,7 +17,7 @@ from .content import FRAGMENT, content_of
 from .dialog_leg import DialogLeg
 from .dialogs import Dialogs
 from .leg import Answered, Failed, Junction, Progress
-from .line import Line
+from .line import UNENCRYPTED, Line
 from .refusal import refusal_of
 from .sending import Sending
 
@@ -175,11 +175,10 @@ class SipCalleeLeg(DialogLeg):
                 sdp = content_of(response).sdp or sdp
             except (SipError, Refusal):
                 sdp = b""
-            sdp = sdp if self.line.takes(sdp) else b""
             self.session = sdp
             self._allowed = frozenset(response.headers.get_all("Allow"))
             self._keep_alive.agreed(response)
-            junction.post(Answered(self, sdp))
+            junction.post(Answered(self, sdp, "" if self.line.takes(sdp) else UNENCRYPTED))
         elif response.to.tag == self.dialog.remote_tag:
             if self._ack is not None:
                 await self.line.sender.send_ack(self._ack, way)

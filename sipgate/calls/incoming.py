@@ -20,7 +20,7 @@ from .leg import CalleeLeg, Leg
 from .line import LOOPBACK, MeshLine
 from .mesh_leg import hops_to
 from .node import Node
-from .phones import addresses_of, legs_to, phones_of
+from .phones import legs_to, media_hosts, phones_of
 from .service_leg import ServiceLeg
 from .taken_over import TakenOver
 
@@ -102,9 +102,8 @@ class Incoming:
 
     async def _to_phones(self, joint: Joint, peer: Peer, user: LocalUser) -> Callee:
         (seconds, phones), handsets = self._phones_of(user, peer), self.node.handsets
-        host = phones[0].route.local_host if phones else LOOPBACK
-        beside = frozenset({host} if handsets.has(user.username) else ())
-        offer = await self._open_media(joint, peer, host, addresses_of(phones) | beside)
+        host, allowed = media_hosts(phones, beside=handsets.has(user.username))
+        offer = await self._open_media(joint, peer, host, allowed)
         legs = legs_to(self.node, phones, user, peer, self.node.token(), self.max_forwards)
         all_legs: tuple[CalleeLeg, ...] = (*legs, *handsets.legs(user.username, peer))
         if not all_legs:

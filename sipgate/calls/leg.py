@@ -6,7 +6,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
-from sipgate.ports import Peer, Refusal
+from sipgate.ports import MediaRefused, Peer, Refusal
 from sipgate.protocol.refer import Refer
 
 from .cause import Cause
@@ -25,10 +25,17 @@ class Progress:
 
 @dataclass(frozen=True)
 class Answered:
-    """2xx on a B leg. The leg is not confirmed yet."""
+    """2xx on a B leg. The leg is not confirmed yet. `problem` says why its session cannot be used, if so."""
 
     leg: CalleeLeg
     sdp: bytes
+    problem: str = ""
+
+    def session(self) -> bytes:
+        """Return the SDP; raise `MediaRefused` with the problem."""
+        if self.problem:
+            raise MediaRefused(488, self.problem)
+        return self.sdp
 
 
 @dataclass(frozen=True)
