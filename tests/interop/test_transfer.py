@@ -118,6 +118,7 @@ async def test_an_attended_transfer_by_linphone(three: Three) -> None:
                 await phone.event("CALL_INCOMING")
                 await phone.accept()
                 await node.event("call_secured", peer=three.alice.uri)
+                await alice.says("connected")
                 alice.command("pause")
                 await alice.says("is now paused")
             alice.command("transfer 1 --to-call 2")
