@@ -40,10 +40,15 @@ DISCARD_PORT = 9
 HEARING = {"heard": "yes", "lost": "no", "silent": "silent"}
 
 
+_cold = ["media.call_media", "media.softphone"]
+
+
 async def warm_up() -> None:
-    """Import the media package without holding up the loop."""
-    await asyncio.to_thread(importlib.import_module, "media.call_media")
-    await asyncio.to_thread(importlib.import_module, "media.softphone")
+    """Import the media package without holding up the loop; once that is done, no call waits for a thread."""
+    for name in _cold.copy():
+        await asyncio.to_thread(importlib.import_module, name)
+        if name in _cold:  # somebody else may have waited for the same
+            _cold.remove(name)
 
 
 class PeerEndorser:
