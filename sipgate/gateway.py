@@ -42,6 +42,7 @@ from .plain.outgoing import Dialled
 from .ports import (
     Accounts,
     Admission,
+    Aliases,
     Audience,
     Directory,
     Doorkeeper,
@@ -77,7 +78,7 @@ class Gateway:
     `supervise` starts the tasks of requests and calls and decides what becomes of one that fails; without it
     a failure ends the gateway. `wall_clock` gives Unix seconds. Without an `audience` nobody in the mesh sees
     whether our users can be called; `shows_calls` lets those who do see that a user is in a call. Without `domains`
-    nobody outside of the mesh is called.
+    nobody outside of the mesh is called, without `aliases` nobody anonymously.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class Gateway:
         work: Work | None = None,
         rules: CallRules | None = None,
         domains: Domains | None = None,
+        aliases: Aliases | None = None,
         shows_calls: bool = False,
         domain: str = "mesh",
         limits: Limits | None = None,
@@ -129,6 +131,7 @@ class Gateway:
             work=work or NoWork(),
             rules=rules or RingAlways(),
             domains=domains,
+            aliases=aliases,
         )
         self._stack = AsyncExitStack()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -239,9 +242,12 @@ class Gateway:
         """The calls of this node, by id; those that are over leave when their last message is answered."""
         return MappingProxyType(self._switchboard.calls)
 
-    async def place_call(self, local_uri: str, target: str, service: Service) -> Call:
+    async def place_call(
+        self, local_uri: str, target: str, service: Service, *, anonymous: bool | None = None
+    ) -> Call:
         """Call `target` on behalf of our user `local_uri`, with `service` in place of a phone.
 
+        `anonymous` is whether the call shows who it is; by default it does as the user has set it.
         Raises KeyError when `local_uri` is no user of ours, `Refusal` when the call cannot even begin (the
         target is no mesh URI, too many calls). The service is closed with the call, or at once in that case.
         """
@@ -252,7 +258,7 @@ class Gateway:
         except BaseException:
             await leg.aclose()
             raise
-        search = dialled.search(self._node, user, phone)
+        search = dialled.search(self._node, user, phone, asked=anonymous)
         return self._switchboard.connect("out", leg, dialled.target, search, user.uri, None)
 
     def _begin(self, local_uri: str, target: str) -> tuple[LocalUser, Dialled]:

@@ -35,7 +35,9 @@ class StreamFlow(asyncio.Protocol):
         node_public_key: bytes | None = None,
         domain: str | None = None,
         side: FlowSide | None = None,
+        is_anonymous: bool = False,
     ) -> None:
+        self.is_anonymous = is_anonymous
         self._owner = owner
         self._limits = limits
         self._accepted = accepted

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 
 from freecall.config import default_data_directory
 from freecall.control.client import ControlClient, NodeNotRunning, NodeRefused
-from freecall.narrate import TRUST_WORDS, dumps, sound_word
+from freecall.narrate import TRUST_WORDS, dumps, shown, sound_word
 
 from . import USAGE_ERROR, give_up, parser, say
 
@@ -30,6 +30,8 @@ Examples:
   fc-calls settings --do-not-disturb on
                                  no call rings until it is off; all are listed as missed
   fc-calls settings --call-waiting off
+  fc-calls settings --anonymous on
+                                 whom you call is not told who you are; *82NAME tells it once, *67NAME never
   fc-calls settings --forward-no-answer carol@mesh --no-answer-seconds 15
   fc-calls settings --forward-no-answer off
                                  while you are in a call, a second one hears that you are busy
@@ -73,7 +75,11 @@ def _arguments() -> argparse.Namespace:
     ending.set_defaults(run=_hang_up)
 
     settings = verbs.add_parser("settings", help="whether calls ring: show it, or change it")
-    for name, says in (("do-not-disturb", "no call rings"), ("call-waiting", "a second call rings, too")):
+    for name, says in (
+        ("do-not-disturb", "no call rings"),
+        ("call-waiting", "a second call rings, too"),
+        ("anonymous", "your own calls do not say who you are"),
+    ):
         settings.add_argument(f"--{name}", choices=("on", "off"), help=says)
     for name, which in FORWARDING.items():
         settings.add_argument(f"--{name}", metavar="NAME", help=f"who gets {which}; off: nobody")
@@ -115,7 +121,7 @@ def _hang_up(client: ControlClient, arguments: argparse.Namespace) -> None:
 
 
 def _settings(client: ControlClient, arguments: argparse.Namespace) -> None:
-    switched = {name: getattr(arguments, name) for name in ("do_not_disturb", "call_waiting")}
+    switched = {name: getattr(arguments, name) for name in ("do_not_disturb", "call_waiting", "anonymous")}
     changes: dict[str, Any] = {name: value == "on" for name, value in switched.items() if value is not None}
     for name in (option.replace("-", "_") for option in FORWARDING):
         if (whom := getattr(arguments, name)) is not None:
@@ -169,7 +175,8 @@ def _who(call: dict[str, Any]) -> str:
     toward = "to" if call["direction"] == "out" else "from"
     trust = TRUST_WORDS.get(call["trust"], call["trust"])
     by = f" by way of {call['forwarded_by'].removeprefix('sip:')}" if call["forwarded_by"] else ""
-    return f"{toward} {call['peer'].removeprefix('sip:')}" + (f" ({trust})" if trust else "") + by
+    hidden = ", anonymously" if call["anonymous"] and call["direction"] == "out" else ""
+    return f"{toward} {shown(call['peer'])}" + (f" ({trust})" if trust else "") + by + hidden
 
 
 def _end(call: dict[str, Any]) -> str:

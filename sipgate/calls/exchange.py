@@ -10,6 +10,7 @@ from sipgate.events import CallTransferred, Direction, Part
 from sipgate.ports import LocalUser, Peer, Refusal
 from sipgate.protocol.message import Request
 from sipgate.protocol.origin import unheld
+from sipgate.protocol.privacy import ANONYMOUS
 from sipgate.protocol.refer import Refer
 from sipgate.protocol.replaces import Replaces
 from sipgate.protocol.uri import Uri
@@ -117,7 +118,8 @@ class CallExchange:
 
     async def for_mesh(self, transferor: Leg, refer: Refer) -> tuple[Refer, str]:
         """Return the REFER for the other node, and the URI of our user, in whose name it goes."""
-        by = self.party(self._of(transferor))
+        old = self._of(transferor)
+        by = ANONYMOUS if old.call.is_anonymous else self.party(old)
         return await self._meant(transferor, refer), by
 
     async def _meant(self, transferor: Leg, refer: Refer) -> Refer:
@@ -166,7 +168,8 @@ class CallExchange:
         by, target = self.party(old), str(meant.target)
         calling = CallingPhone(inner.local_host, inner.address, unheld(inner.session), meant.max_forwards)
         referral = Referral(by, meant.replaces, self.take_over_here)
-        outgoing = Outgoing(self._node, user, target, calling, referral)
+        hidden = old.call.is_anonymous
+        outgoing = Outgoing(self._node, user, target, calling, referral, anonymous=hidden)
 
         def joined() -> None:
             inner.times_sent_on += 1

@@ -41,7 +41,8 @@ def _leg(
 ) -> SipCalleeLeg:
     ways = phone.route.ways
     contact = node.phone_contact(caller.uri, phone.route.local_host, _transport(ways[0]))
-    invitation = Invitation(phone.contact, name_addr(caller), f"<{user.uri}>", call_id, max_forwards)
+    privacy = (("Privacy", "id"),) if caller.trust == "anonymous" else ()
+    invitation = Invitation(phone.contact, name_addr(caller), f"<{user.uri}>", call_id, max_forwards, privacy)
     line = PhoneLine(
         node.sender,
         contact,

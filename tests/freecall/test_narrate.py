@@ -32,6 +32,7 @@ def test_a_call_is_told_from_dialling_to_the_end() -> None:
         "display": "bob",
         "trust": "new",
         "call_id": "x",
+        "anonymous": False,
     }
     ended = {"call": "1", "peer": "sip:bob@mesh", "by": "peer", "reason": "", "status": 200}
     text = told(
