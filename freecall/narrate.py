@@ -188,6 +188,8 @@ class Narrator:
         said = ["No call rings: do not disturb" if f["do_not_disturb"] else "Calls ring"]
         if not f["call_waiting"]:
             said.append("a second one does not")
+        if f["anonymous"]:
+            said.append("your own do not say who you are")
         for name, which in FORWARDING_WORDS.items():
             if f[name]:
                 said.append(f"{which} go to {f[name].removeprefix('sip:')}")

@@ -16,10 +16,13 @@ from sipgate.call_rules import RingAlways
 from sipgate.events import CallMissed, CallRefused, CallStarted
 from sipgate.ports import Alias, LocalUser, Peer, Refusal
 from sipgate.protocol.privacy import ANONYMOUS
+from sipgate.server_transaction import ServerTransaction
 from sipgate.transport import Flow
 
 from .gateways import Book, EchoService, Media, Pair, TestNode, pair
 from .parties import pair as tls_pair
+from .parties import until
+from .test_transfer import BOBS, CAROLS, refer, three
 
 NOBODY = f"sip:anonymous@{'a' * 32}.mesh"
 
@@ -132,7 +135,7 @@ async def test_the_other_side_hangs_up_on_the_connection_of_the_call_which_then_
         assert (await rung.hang_up()).status == 200
         await call.ended()
         await it.pair.a.idle()
-        assert not it.pair.a.gateway._endpoint._flows.connections._by_hop
+        await until(lambda: not it.pair.a.gateway._endpoint._flows.connections._by_hop)
 
 
 async def test_no_two_calls_share_keys_or_a_connection() -> None:
@@ -157,7 +160,7 @@ async def test_a_caller_who_gives_up_leaves_no_connection() -> None:
         await call.cancel()
         assert (await call.final()).status == 487
         await it.pair.a.idle()
-        assert not it.pair.a.gateway._endpoint._flows.connections._by_hop
+        await until(lambda: not it.pair.a.gateway._endpoint._flows.connections._by_hop)
 
 
 async def test_a_connection_that_nobody_wants_any_more_when_it_stands_is_closed() -> None:
@@ -256,3 +259,39 @@ async def test_no_message_goes_out_with_a_name_that_was_to_be_kept_back(value: s
         answer = await it.pair.alice.write("sip:bob@mesh", b"psst", Privacy=value)
         assert answer.status == status
         assert bool(it.heard) is (status == 200)
+
+
+async def test_who_calls_anonymously_is_sent_on_anonymously_and_sends_on_anonymously() -> None:
+    async with three() as it:
+        it.a.gateway._node.aliases = Aliases(it.a.book, it.a.media)
+        referrers: list[str | None] = []
+        sees = it.b.gateway._dispatch
+
+        async def see(transaction: ServerTransaction) -> None:
+            if transaction.flow.side == "mesh" and transaction.request.method == "REFER":
+                referrers.append(transaction.request.headers.get("Referred-By"))
+            await sees(transaction)
+
+        it.b.gateway._dispatch = see  # type: ignore[method-assign]
+        call = await it.alice.call("sip:*67bob@mesh")
+        rung = await it.bob.rung()
+        await rung.answer(BOBS)
+        await call.response(200)
+        near, far = it.inside(call), it.inside(rung, BOBS)
+        assert await refer(near.call, "<sip:carol@mesh>") == 202
+        second = await it.carol.rung()
+        assert second.invite is not None
+        await second.say(486)
+        await near.report("terminated SIP/2.0 486")
+        assert it.a.book.admitted[-1].uri == "sip:bob@mesh"
+        assert referrers == [f"<{ANONYMOUS}>"]
+        assert await refer(far.call, "<sip:carol@mesh>") == 202
+        third = await it.carol.rung()
+        assert third.invite is not None
+        assert str(third.invite.from_.uri) == ANONYMOUS
+        assert it.a.book.admitted[-1].openpgp_key == b"key of nobody"
+        await third.answer(CAROLS)
+        await far.report("terminated SIP/2.0 200")
+        await far.call.ended()
+        await near.call.hang_up()
+        await third.ended()
