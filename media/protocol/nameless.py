@@ -66,7 +66,7 @@ def _nameless_part(part: bytes) -> bytes:
         return _with_length(b"\x81" + part[1:2], part[4:8] + _CNAME)
     if kind == _BYE:
         sources = part[4 : 4 + 4 * (part[0] & 31)]
-        return _with_length(bytes([0x80 | len(sources) // 4]) + part[1:2], sources)
+        return _with_length(bytes([0x80 | len(sources) // 4]) + part[1:2], sources) if sources else b""
     return b""
 
 
