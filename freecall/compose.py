@@ -38,6 +38,7 @@ from .control.device_routes import device_routes
 from .control.policy_routes import policy_routes
 from .control.server import serve
 from .control.settings_routes import settings_routes
+from .control.transfer_routes import transfer_routes
 from .control.trust_routes import trust_routes
 from .devices import DeviceAccounts, DeviceDesk, Door
 from .dial_codes import DialCodes, LastCall
@@ -171,6 +172,7 @@ async def open_node(config: Config, data: DataDirectory, log: EventLog) -> Async
             *trust_routes(desk),
             *policy_routes(policy),
             *settings_routes(settings),
+            *transfer_routes(gateway),
             *device_routes(devices),
             *contact_routes(_contacts(identity, data, pins, gatherer, policy, desk)),
         )

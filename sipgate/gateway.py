@@ -303,6 +303,14 @@ class Gateway:
         """End the call with that id; KeyError when there is none."""
         await self._switchboard.calls[call_id].hang_up(reason)
 
+    async def transfer(self, call_id: str, target: str | None, consulted: str | None = None) -> str:
+        """Send whom our user talks with to `target`, or into the call with the id `consulted`; return where to (a URI).
+
+        Returns when they are there. Raises KeyError when there is no such call, `Refusal` when it could not be done.
+        """
+        to = None if target is None else parse_target(target)
+        return await self._switchboard.exchange.order(call_id, to, consulted)
+
     # -- requests
 
     async def _answer(self, transaction: ServerTransaction) -> None:

@@ -27,6 +27,10 @@ Examples:
 
   fc-calls                       the calls in progress, each with its ID
   fc-calls hangup ID             ends one of them
+  fc-calls transfer ID carol@mesh
+                                 whom you talk with calls carol, and you are out of it
+  fc-calls transfer ID --with ID2
+                                 joins those of two calls of yours with each other
   fc-calls settings --do-not-disturb on
                                  no call rings until it is off; all are listed as missed
   fc-calls settings --call-waiting off
@@ -74,6 +78,15 @@ def _arguments() -> argparse.Namespace:
     ending.add_argument("call", metavar="ID", help="the call, as the list shows it")
     ending.set_defaults(run=_hang_up)
 
+    transfer = verbs.add_parser("transfer", help="send whom you talk with to somebody else")
+    transfer.add_argument("call", metavar="ID", help="the call, as the list shows it")
+    where = transfer.add_mutually_exclusive_group(required=True)
+    where.add_argument("to", metavar="NAME", nargs="?", help="whom they shall call")
+    where.add_argument(
+        "--with", metavar="ID2", dest="consulted", help="another call of yours, whose party they get"
+    )
+    transfer.set_defaults(run=_transfer)
+
     settings = verbs.add_parser("settings", help="whether calls ring: show it, or change it")
     for name, says in (
         ("do-not-disturb", "no call rings"),
@@ -95,7 +108,7 @@ def _arguments() -> argparse.Namespace:
     history.add_argument("--last", metavar="N", type=int, help="at most so many (default: all)")
     history.set_defaults(run=_history)
 
-    for each in (listing, ending, settings, history):
+    for each in (listing, ending, transfer, settings, history):
         each.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = command.parse_args()
     last = getattr(arguments, "last", None)
@@ -118,6 +131,12 @@ def _list(client: ControlClient, arguments: argparse.Namespace) -> None:
 def _hang_up(client: ControlClient, arguments: argparse.Namespace) -> None:
     answer = client.request("DELETE", f"/v1/calls/{quote(arguments.call, safe='')}")
     say(dumps(answer) if arguments.json else "Hung up.")
+
+
+def _transfer(client: ControlClient, arguments: argparse.Namespace) -> None:
+    order = {"to": arguments.to} if arguments.to is not None else {"with": arguments.consulted}
+    answer = client.request("POST", f"/v1/calls/{quote(arguments.call, safe='')}/transfer", order)
+    say(dumps(answer) if arguments.json else f"Sent on to {shown(answer['to'])}.")
 
 
 def _settings(client: ControlClient, arguments: argparse.Namespace) -> None:

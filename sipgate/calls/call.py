@@ -80,7 +80,7 @@ class Call:
         self._stray: CalleeLeg | None = None
         self._beside: set[asyncio.Task[None]] = set()
         self._reoffers = Reoffers(self)
-        self._transfers = Transfers(exchange, lambda leg: dict(self.joined()).get(leg))
+        self._transfers = Transfers(exchange, self.joined)
         self._lent: set[Leg] = set()
 
     # -- what the owner may do
