@@ -64,6 +64,7 @@ from .subscriptions.desk import Subscriptions
 from .supervision import Supervise, in_the_group
 from .target import parse_target
 from .tls import server_context
+from .transport import Flow
 from .ways import SIP_PORT, host_in_uri
 
 Answer: TypeAlias = Callable[[ServerTransaction], Awaitable[object]]
@@ -138,6 +139,7 @@ class Gateway:
         self._hosts = {"localhost"}
         self._ports: set[int] = set()
         self._registered = asyncio.Event()
+        self._watched: set[Flow] = set()
         self.devices = Devices(self._node, self._endpoint, self._hosts, self._ports)
         self._switchboard = Switchboard(self._node, self._start, self._own_hosts)
         authenticator = Authenticator(accounts, Nonces(secrets.token_bytes(32)), domain, self._now)
@@ -325,7 +327,7 @@ class Gateway:
     async def _dispatch(self, transaction: ServerTransaction) -> None:
         request = transaction.request
         from_node = transaction.flow.side == "mesh"
-        check_extensions(request, from_phone=not from_node)
+        check_extensions(request, from_phone=not from_node, on_connection=transaction.flow.transport != "udp")
         if request.to.tag is not None:
             leg = self._node.dialogs.find(request)
             if leg is None:
@@ -340,6 +342,15 @@ class Gateway:
     async def _register(self, transaction: ServerTransaction) -> None:
         await self._phones.register(transaction)
         self._registered.set()
+        flow = transaction.flow
+        if flow.transport != "udp" and flow not in self._watched:
+            self._watched.add(flow)
+            self._start(self._watch_flow(flow), "registered connection")
+
+    async def _watch_flow(self, flow: Flow) -> None:
+        await flow.closed()
+        self._watched.discard(flow)
+        self._registrar.flow_closed(flow)
 
     async def _options(self, transaction: ServerTransaction) -> None:
         await transaction.respond(options(transaction.request, self._node.token()))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 from sipgate.location import Binding
 from sipgate.ports import LocalUser, Peer, Refusal
 from sipgate.transport import Address, TransportName
@@ -16,17 +19,29 @@ from .node import Node
 def phones_of(
     node: Node, user: LocalUser, calling: Address | None = None, *, beside: bool = False
 ) -> tuple[Binding, ...]:
-    """Return the registered phones, without the calling one.
+    """Return the registered phones, each once, without the calling one.
 
     Raise `Refusal` 480 when there is none, unless the user can be reached `beside` them.
     """
-    bindings = node.location.bindings(user.username, node.clock())
+    bindings = each_once(node.location.bindings(user.username, node.clock()))
     others = tuple(each for each in bindings if calling not in [address_of(way) for way in each.route.ways])
     if others or beside:
         return others
     if bindings:
         raise Refusal(480, f"No other phone of {user.display_name} is switched on")
     raise Refusal(480, f"No phone of {user.display_name} is switched on")
+
+
+def each_once(bindings: Iterable[Binding]) -> tuple[Binding, ...]:
+    """Return one binding for each phone: of several flows the latest is tried first, and the next when it fails."""
+    phones: dict[str, Binding] = {}
+    for binding in bindings:
+        phone = binding.instance or binding.key
+        first = phones.setdefault(phone, binding)
+        if first is not binding:
+            ways = (*first.route.ways, *binding.route.ways)
+            phones[phone] = replace(first, route=replace(first.route, ways=ways))
+    return tuple(phones.values())
 
 
 def legs_to(
