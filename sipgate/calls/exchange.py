@@ -200,7 +200,7 @@ class CallExchange:
         by, target = self.party(old), str(meant.target)
         calling = CallingPhone(inner.local_host, inner.address, unheld(inner.session), meant.max_forwards)
         referral = Referral(by, meant.replaces, self.take_over_here)
-        hidden = old.call.is_anonymous
+        hidden = old.call.is_anonymous or self._node.rules.calls_anonymously(user)
         outgoing = Outgoing(self._node, user, target, calling, referral, anonymous=hidden)
 
         def joined() -> None:

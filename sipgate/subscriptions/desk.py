@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from sipgate.authentication import Authenticator
 from sipgate.calls.node import Node
+from sipgate.calls.phones import each_once
 from sipgate.events import (
     CallAnswered,
     CallEnded,
@@ -240,7 +241,8 @@ class Subscriptions:
         """Light or put out the lamps of all phones, also of those that have not subscribed."""
         for mailbox in self._mailboxes.values():
             mailbox.tell()
-            for phone in self._node.location.bindings(mailbox.user.username, self._node.clock()):
+            bindings = self._node.location.bindings(mailbox.user.username, self._node.clock())
+            for phone in each_once(bindings):
                 if not self._has_asked(mailbox.user, phone):
                     self._run(notify_unasked(self._node, mailbox, phone), "message waiting")
 

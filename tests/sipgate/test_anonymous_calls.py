@@ -295,3 +295,21 @@ async def test_who_calls_anonymously_is_sent_on_anonymously_and_sends_on_anonymo
         await far.call.ended()
         await near.call.hang_up()
         await third.ended()
+
+
+async def test_who_hides_always_is_not_shown_to_whom_somebody_sends_them() -> None:
+    async with three() as it:
+        it.a.gateway._node.aliases = Aliases(it.a.book, it.a.media)
+        call = await it.bob.call("sip:alice@mesh")
+        rung = await it.alice.rung()
+        await rung.answer()
+        await call.response(200)
+        it.a.gateway._node.rules = Shy()
+        it.inside(rung)
+        assert await refer(call, "<sip:carol@mesh>") == 202
+        new = await it.carol.rung()
+        assert new.invite is not None
+        assert str(new.invite.from_.uri) == ANONYMOUS
+        await new.say(486)
+        await call.hang_up()
+        await rung.ended()
