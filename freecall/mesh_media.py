@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from media.softphone import EchoPhone, WavPhone
 
 DISCARD_PORT = 9
-VOUCHED = ("pinned", "verified")
 
 
 async def warm_up() -> None:
@@ -130,12 +129,12 @@ class MeshMedia:
             phone_allowed=context.phone_allowed,
             mesh_addresses=mesh_addresses(context.peer_host),
             early=peer.known,
-            mute_until_confirmed=peer.known or peer.trust in VOUCHED,
+            anonymous=context.anonymous,
+            mute_until_confirmed=peer.known or peer.trust in ("pinned", "verified"),
             on_event=partial(self._tell, context, key, {}),
             peer_name=peer.display_name,
             retained=self._secrets(context),
             sockets=self._sockets,
-            anonymous=context.anonymous,
         )
         self._supervisor.start(self._carry(media, context.peer_host), name="media of a call")
         return GatewayCallMedia(media)

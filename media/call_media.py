@@ -57,11 +57,12 @@ class CallMedia:
     or has failed, and does not raise for what a peer or a phone does. The caller's node is ICE controlling
     and DTLS server on every section, whoever offers.
 
+    `anonymous` keeps back what tells whose phone ours is: names in descriptions and in RTCP, and its ZRTP, which
+    knows a phone again.
     `early` lets addresses out before the call is answered, and ICE and DTLS start while it rings.
     `mute_until_confirmed` keeps both directions silent until the peer's signature has been checked.
     `mesh_addresses` are the local IP addresses for ICE. `phone_allowed` are the addresses that RTP is taken
-    from and sent to on the phone's side. `anonymous` keeps back what tells whose phone ours is: names in descriptions
-    and in RTCP, and ZRTP, which knows a phone again.
+    from and sent to on the phone's side.
     """
 
     def __init__(
@@ -77,10 +78,10 @@ class CallMedia:
         early: bool,
         mute_until_confirmed: bool,
         on_event: Callable[[MediaEvent], None],
+        anonymous: bool = False,
         peer_name: str = "the other side",
         retained: Retained | None = None,
         sockets: Sockets = LOOP_SOCKETS,
-        anonymous: bool = False,
     ) -> None:
         self._anonymous = anonymous
         self._sockets = sockets
@@ -335,10 +336,11 @@ class CallMedia:
             nameless_rtcp if self._anonymous else bytes,
         )
         section.bridge.start()
-        if not self._anonymous:
-            relay = ZrtpRelay(section.phone, leg.session, self._assurance.gate, self._phones_agreed)
-            section.phone.zrtp_sink, leg.beside = relay.from_phone, relay.from_mesh
-            self._start(relay.run)
+        relay = ZrtpRelay(section.phone, leg.session, self._assurance.gate, self._phones_agreed)
+        section.phone.zrtp_sink, leg.beside = relay.from_phone, relay.from_mesh
+        if self._anonymous:
+            section.phone.zrtp_sink = None
+        self._start(relay.run)
         if section.media == "audio":
             self._quality.watch(section.bridge)
         self._assurance.keyed(leg)

@@ -1,7 +1,7 @@
 """The location service: which phones each of our users has registered (RFC 3261 10.3)."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 from .ways import Route
 
@@ -129,6 +129,18 @@ class Location:
             self._bindings.pop(user, None)
         if not self._bindings:
             self._soonest = None
+
+
+def each_once(bindings: Iterable[Binding]) -> tuple[Binding, ...]:
+    """Return one binding for each phone: of several flows the latest is tried first, and the next when it fails."""
+    phones: dict[str, Binding] = {}
+    for binding in bindings:
+        phone = binding.instance or binding.key
+        first = phones.setdefault(phone, binding)
+        if first is not binding:
+            ways = (*first.route.ways, *binding.route.ways)
+            phones[phone] = replace(first, route=replace(first.route, ways=ways))
+    return tuple(phones.values())
 
 
 def _refuse_stale(old: Binding | None, call_id: str, cseq: int) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
-
-from sipgate.location import Binding
+from sipgate.location import Binding, each_once
 from sipgate.ports import LocalUser, Peer, Refusal
 from sipgate.transport import Address, TransportName
 from sipgate.ways import Way
@@ -30,18 +27,6 @@ def phones_of(
     if bindings:
         raise Refusal(480, f"No other phone of {user.display_name} is switched on")
     raise Refusal(480, f"No phone of {user.display_name} is switched on")
-
-
-def each_once(bindings: Iterable[Binding]) -> tuple[Binding, ...]:
-    """Return one binding for each phone: of several flows the latest is tried first, and the next when it fails."""
-    phones: dict[str, Binding] = {}
-    for binding in bindings:
-        phone = binding.instance or binding.key
-        first = phones.setdefault(phone, binding)
-        if first is not binding:
-            ways = (*first.route.ways, *binding.route.ways)
-            phones[phone] = replace(first, route=replace(first.route, ways=ways))
-    return tuple(phones.values())
 
 
 def legs_to(

@@ -10,7 +10,6 @@ from typing import Any, TypeAlias
 
 from sipgate.authentication import Authenticator
 from sipgate.calls.node import Node
-from sipgate.calls.phones import each_once
 from sipgate.events import (
     CallAnswered,
     CallEnded,
@@ -22,7 +21,7 @@ from sipgate.events import (
     PhoneUnregistered,
 )
 from sipgate.identity import ReplayMemory
-from sipgate.location import Binding
+from sipgate.location import Binding, each_once
 from sipgate.ports import Audience, LocalUser, Peer, Refusal
 from sipgate.protocol.event_state import Publications
 from sipgate.protocol.message import reply
