@@ -19,6 +19,8 @@ TRUST_WORDS = {
     "conflict": "KEY CHANGED",
 }
 
+FIRST = ("new", "introduced", "anonymous")  # whom no key proves to be the same as before
+
 FORWARDING_WORDS = {
     "forward_always": "all calls",
     "forward_busy": "calls that find you busy",
@@ -118,7 +120,8 @@ class Narrator:
         return (
             f"{who} is calling ({trust})"
             if f["direction"] == "in"
-            else f"Calling {who} ({trust})" + (", who is not told that it is you" if f["anonymous"] else "")
+            else f"Calling {who} ({trust})"
+            + (", who is not told that it is you" if f.get("anonymous") else "")
         )
 
     def _call_plain(self, f: dict[str, Any]) -> str:
@@ -140,7 +143,7 @@ class Narrator:
         signed = "NOT SIGNED"
         if f["signed"]:
             signed = "signed by the pinned key" if f["pinned"] else "signed, and the key is not kept"
-        hint = "  Compare these words with the other person." if f["trust"] in ("new", "introduced") else ""
+        hint = "  Compare these words with the other person." if f["trust"] in FIRST else ""
         return (
             f"[lock] {who}: {TRUST_WORDS.get(f['trust'], f['trust'])}, {signed}.\n"
             f"          key    {spaced(f['fingerprint'])}\n"
@@ -188,7 +191,7 @@ class Narrator:
         said = ["No call rings: do not disturb" if f["do_not_disturb"] else "Calls ring"]
         if not f["call_waiting"]:
             said.append("a second one does not")
-        if f["anonymous"]:
+        if f.get("anonymous"):
             said.append("your own do not say who you are")
         for name, which in FORWARDING_WORDS.items():
             if f[name]:

@@ -159,3 +159,20 @@ def test_how_a_call_sounded_is_said_once_at_the_end(mos: float, word: str) -> No
     assert f"The sound of that call was {word} (10.0 % lost)" in told(
         ("call_quality", {**figures, "final": True})
     )
+
+
+def test_calls_without_a_name_are_told_as_such() -> None:
+    common = {"call": "1", "display": "", "call_id": "x", "introduced_by": [], "anonymous": True}
+    nobody = {**common, "direction": "in", "peer": "sip:anonymous@anonymous.invalid", "trust": "anonymous"}
+    assert "anonymous is calling (does not say who)" in told(("call_started", nobody))
+    ours = {**common, "direction": "out", "peer": "sip:bob@mesh", "trust": "pinned"}
+    assert "Calling bob@mesh (same key as before), who is not told that it is you" in told(
+        ("call_started", ours)
+    )
+    secured = told(
+        ("call_started", nobody), ("call_secured", {**SECURED, "trust": "anonymous", "pinned": False})
+    )
+    assert "signed, and the key is not kept" in secured
+    assert "Compare these words" in secured
+    missed = told(("call_missed", {"peer": nobody["peer"], "trust": "anonymous"}))
+    assert "Missed: anonymous (does not say who)" in missed
