@@ -9,6 +9,8 @@ import pytest
 
 from tests.interop.conftest import Speech
 from tests.interop.test_who_may_call import asked, refused, strangers
+from tests.kit.baresip import Line
+from tests.kit.linphone import Linphone
 from tests.kit.nodes import ROOT, DataDirectory, Node, command, resolves
 from tests.kit.process import run
 from tests.kit.site import answer, connect, ended, phone_of, secured
@@ -121,3 +123,22 @@ async def test_who_takes_no_anonymous_calls_says_so_and_who_always_hides_can_sho
         assert await refused(near, alice, bob) == told, "also now that she is a contact"
         shown = await run(command("calls", "--data", str(alice.data), "history", "--last", "1"), cwd=ROOT)
         assert shown.stdout.rstrip().endswith("anonymous calls. Call with your name. (433)")
+
+
+async def test_a_phone_that_asks_for_privacy_itself_calls_without_a_name(voices: dict[str, Speech]) -> None:
+    async with (
+        strangers("") as (alice, bob),
+        phone_of(bob, voices["bob"]) as far,
+        Linphone(Line.of(alice), voices["alice"][8_000], privacy=8 + 16) as near,
+    ):
+        await alice.event("phone_registered")
+        near.command(f"call {bob.uri}")
+        incoming = await far.event("CALL_INCOMING")
+        assert incoming["peeruri"] == "sip:anonymous@anonymous.invalid"
+        await far.accept()
+        mine, theirs = await alice.event("call_secured"), await bob.event("call_secured")
+        assert mine["words"] == theirs["words"]
+        assert theirs["trust"] == "anonymous"
+        assert found_in(json.dumps(bob.journal.all).encode(), names_of(alice)) == set()
+        await far.hang_up()
+        await ended(alice, bob)
