@@ -10,8 +10,10 @@ import pytest
 from tests.interop.conftest import Speech
 from tests.interop.test_who_may_call import asked, refused, strangers
 from tests.kit.baresip import Line
+from tests.kit.capture import Capture
 from tests.kit.linphone import Linphone
 from tests.kit.nodes import ROOT, DataDirectory, Node, command, resolves
+from tests.kit.packets import Packet
 from tests.kit.process import run
 from tests.kit.site import answer, connect, ended, phone_of, secured
 
@@ -43,11 +45,26 @@ def files_of(data: Path) -> dict[str, bytes]:
     return {str(path.relative_to(data)): path.read_bytes() for path in data.rglob("*") if path.is_file()}
 
 
+async def reports(wire: Capture, ports: range, name: bytes) -> list[Packet]:
+    """Wait until a name has gone from a phone or to it in RTCP; return what has gone so far."""
+
+    def seen() -> list[Packet]:
+        udp = (each for each in wire.packets if each.protocol == "udp")
+        return [each for each in udp if each.source[1] in ports or each.destination[1] in ports]
+
+    def is_named() -> bool:
+        return any(name in each.payload for each in seen())
+
+    await wire.until(is_named, f"RTCP with {name!r}", timeout=20)
+    return seen()
+
+
 async def test_a_call_without_a_name_is_verified_and_leaves_nothing_of_the_caller(
     voices: dict[str, Speech],
 ) -> None:
     with DataDirectory("caller") as one, DataDirectory("bob") as other:
         async with (
+            Capture("lo") as wire,
             Node("quietcaller", one) as alice,
             Node("bob", other, bootstrap=[alice.mesh_text]) as bob,
             phone_of(alice, voices["alice"]) as near,
@@ -67,7 +84,10 @@ async def test_a_call_without_a_name_is_verified_and_leaves_nothing_of_the_calle
             assert mine["fingerprint"] == bob.ready["fingerprint"]
             assert (theirs["trust"], theirs["pinned"]) == ("anonymous", False)
             assert mine["pinned"] is False, "nobody is pinned who was called without a name"
-            await bob.event("call_quality")
+            said = [each.payload for each in await reports(wire, near.rtp_ports, b"quietcaller")]
+            heard = [each.payload for each in await reports(wire, far.rtp_ports, b"anonymous")]
+            assert any(b"quietcaller" in each for each in said), "phones write their names into RTCP"
+            assert not any(b"quietcaller" in each for each in heard)
             listed = await asked(bob, "GET", "/v1/calls")
             await near.hang_up()
             await ended(alice, bob)
