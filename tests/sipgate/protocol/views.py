@@ -9,7 +9,7 @@ from sipgate.protocol.digest import Credentials
 from sipgate.protocol.errors import SipError
 from sipgate.protocol.message import Message, Request, parse_message, reply
 from sipgate.protocol.multipart import parse as parse_multipart
-from sipgate.protocol.outbound import PhoneFlow, wants_outbound
+from sipgate.protocol.outbound import wants_outbound
 from sipgate.protocol.privacy import Privacy
 from sipgate.protocol.validate import validate_request
 
@@ -29,7 +29,6 @@ def views(message: Message) -> Iterator[Callable[[], Any]]:
     for header in ("Authorization", "Proxy-Authorization"):
         yield lambda header=header: [Credentials.parse(value) for value in message.headers.get_all(header)]  # type: ignore[misc]
     yield lambda: [Address.parse(value) for value in message.headers.get_all("Refer-To")]
-    yield lambda: [PhoneFlow.of(each) for each in message.contacts if isinstance(each, Address)]
     yield lambda: parse_multipart(message.headers.get("Content-Type") or "", message.body)
 
 
