@@ -9,6 +9,7 @@ from typing import Final
 
 from overlay.errors import OverlayError
 from sipgate.ports import Admission, IncomingCaller, LocalUser, Peer, Refusal, Trust
+from sipgate.protocol.privacy import NAME
 from trust.delegation import DelegationRefused, SignedDelegation, check
 from trust.keyring import BadKey, Verifier
 from trust.pins import TrustState
@@ -17,7 +18,16 @@ from trust.uris import self_certifying_uri
 
 from .errors import NotAMeshUri
 from .evidence import ClaimEvidence, Evidence, EvidenceGatherer
-from .mesh_uri import CODES_WITH_NAME, DIAL_CODES, canonical, dial_code_of, name_of, user_of
+from .mesh_uri import (
+    ANONYMOUS,
+    CODES_WITH_NAME,
+    DIAL_CODES,
+    canonical,
+    dial_code_of,
+    is_anonymous,
+    name_of,
+    user_of,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +40,7 @@ TRUST: dict[TrustState, Trust] = {
 }
 KNOWN = (TrustState.PINNED, TrustState.VERIFIED)
 MAX_REMEMBERED_KEYS = 1000
+ANONYMOUSLY: tuple[Trust, tuple[str, ...], bool] = ("anonymous", (), False)
 
 
 class PeerKeys:
@@ -91,6 +102,8 @@ class MeshDirectory:
             raise Refusal(404, str(error)) from None
         if name in self._me.services:
             return self._myself(name)
+        if is_anonymous(name):
+            raise Refusal(404, "Who calls anonymously has no address: nobody can be called under it.")
         if (dialled := dial_code_of(name)) is not None:
             return self._dialled(name, *dialled)
         try:
@@ -191,13 +204,16 @@ class MeshAdmission:
         self._clock = clock
 
     async def admit(self, caller: IncomingCaller) -> Peer:
-        """Return the caller as our pins see them.
+        """Return the caller as our pins see them. No pin is looked up for one who is anonymous.
 
         Raises:
-            Refusal: 403 when the key does not vouch for the node, or is another than the pinned one.
+            Refusal: 403 when the key does not vouch for the node, or is another than the pinned one; 433 when who is
+                anonymous wants something else than to call.
         """
         try:
             uri = canonical(caller.uri)
+            if is_anonymous(uri) and caller.purpose != "call":
+                raise Refusal(433, "Who writes or looks must say who they are.")
             signed = SignedDelegation.parse(caller.delegation)
             await check(
                 self._verifier,
@@ -209,8 +225,12 @@ class MeshAdmission:
             )
         except (NotAMeshUri, DelegationRefused, BadKey) as error:
             raise Refusal(403, f"The caller could not show who they are: {error}") from error
-        name = name_of(uri)
-        trust, introduced_by, known = await self._standing(uri, signed.fingerprint)
+        if is_anonymous(uri):
+            uri, name = ANONYMOUS, NAME
+            trust, introduced_by, known = ANONYMOUSLY
+        else:
+            name = name_of(uri)
+            trust, introduced_by, known = await self._standing(uri, signed.fingerprint)
         self._keys.remember(signed.fingerprint, caller.node_public_key, caller.openpgp_key)
         return Peer(
             uri=uri,

@@ -19,7 +19,7 @@ class CallRecord:
     peer before the call; ``fingerprint`` is empty and ``signed`` false until the confirmation has run. ``by``,
     ``status`` and ``reason`` tell the end, and are empty before it. ``forwarded_by`` is who had the call sent on to the
     peer, empty when nobody had. ``mos`` (1 to 4.41), ``loss`` (0 to 1), ``jitter_ms`` and ``round_trip_ms`` tell what
-    sounded here, and are None until something has.
+    sounded here, and are None until something has. ``anonymous``: the caller does not say who they are.
     """
 
     call: str
@@ -43,11 +43,14 @@ class CallRecord:
     loss: float | None = None
     jitter_ms: float | None = None
     round_trip_ms: float | None = None
+    anonymous: bool = False
 
     @property
     def is_uninvited(self) -> bool:
         """Whether a stranger called and nobody answered: anybody can make as many of these as they like."""
-        return self.direction == "in" and self.trust in ("new", "introduced") and not self.answered
+        return (
+            self.direction == "in" and self.trust in ("new", "introduced", "anonymous") and not self.answered
+        )
 
     def clipped(self) -> "CallRecord":
         """Return the record with no text longer than `MAX_TEXT`: some of them are the other side's words."""

@@ -1,4 +1,4 @@
-"""Do not disturb, call waiting, forwarding: what the user wants of the next call, kept over restarts."""
+"""Do not disturb, call waiting, forwarding, no name: what the user wants of the next call, kept over restarts."""
 
 import json
 from collections.abc import Callable, Collection
@@ -26,7 +26,8 @@ class SettingsRefused(FreeCallError):
 
 @dataclass(frozen=True)
 class Wanted:
-    """`do_not_disturb`: no call rings. `call_waiting`: a second call rings beside the first.
+    """`do_not_disturb`: no call rings. `call_waiting`: a second call rings beside the first. `anonymous`: the user's
+    own calls do not say who they are.
 
     The `forward_` ones are mesh URIs, or empty: who gets all calls; those that find the user busy (or not to be
     disturbed); those that have rung for `no_answer_seconds`; those that find no phone switched on.
@@ -39,6 +40,7 @@ class Wanted:
     forward_no_answer: str = ""
     forward_away: str = ""
     no_answer_seconds: int = 20
+    anonymous: bool = False
 
 
 class CallSettings:
@@ -128,6 +130,10 @@ class CallSettings:
         if others and not wanted.call_waiting:
             raise Refusal(486, f"{user.display_name} is in a call")
         return float(wanted.no_answer_seconds) if _is_for_other(wanted.forward_no_answer, caller) else None
+
+    def calls_anonymously(self, user: LocalUser) -> bool:  # noqa: ARG002 - a node has one user
+        """Tell what the user has set."""
+        return self._wanted.anonymous
 
     def instead(self, user: LocalUser, caller: Peer, refusal: Refusal, *, has_rung: bool) -> Refusal:
         """Forward a call that nobody took, if the user wants that."""

@@ -86,7 +86,7 @@ class CallWatch:
             return
         if len(self._standing) >= MAX_CALLS:
             self._standing.pop(next(iter(self._standing)))
-        fields = ("call", "direction", "peer", "display", "trust", "call_id")
+        fields = ("call", "direction", "peer", "display", "trust", "call_id", "anonymous")
         record = CallRecord(started_at=event.at, **{name: event[name] for name in fields})
         if (before := self._standing.get(record.call)) is not None:
             former = before.record
@@ -148,6 +148,7 @@ class CallWatch:
                 status=480,
                 reason="No phone was on",
                 missed=True,
+                anonymous=event["trust"] == "anonymous",
             )
         )
 

@@ -4,26 +4,26 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, cast
+from typing import cast
 
 from media.pump.engine import sockets_of
-from overlay.addresses import reachable_endpoints
 from overlay.protocol.endpoint import Endpoint
 from sipgate.events import GatewayEvent
 from sipgate.gateway import Gateway
 from sipgate.limits import Limits
 from sipgate.ports import LocalUser
 from trust.introductions import Introductions
+from trust.keyring import Keyring
 from trust.openpgp import RELEASED
 from trust.pins import Pins
 from trust.standing import Standings
 from trust.user_gpg import UserGpg
 from trust.web_of_trust import WebOfTrust
 
-from . import __version__
 from .adapters import MeshAdmission, MeshAudience, MeshDirectory, OneUser, PeerKeys, Self
 from .address_book import AddressBook
 from .addresses import resolve_all
+from .aliases import MeshAliases
 from .announce import Announcer
 from .bootstrap import OWN, KnownKey
 from .bootstrap_taking import known_people
@@ -38,6 +38,7 @@ from .control.device_routes import device_routes
 from .control.policy_routes import policy_routes
 from .control.server import serve
 from .control.settings_routes import settings_routes
+from .control.transfer_routes import transfer_routes
 from .control.trust_routes import trust_routes
 from .devices import DeviceAccounts, DeviceDesk, Door
 from .dial_codes import DialCodes, LastCall
@@ -54,11 +55,11 @@ from .news import GatewayNews, tell_overlay_news
 from .node import Node
 from .plain_domains import plain_domains
 from .policy.desk import PolicyDesk, Rules
-from .policy.ladder import Strangers
+from .policy.ladder import Anonymous, Strangers
 from .policy.parting import Parting
 from .policy.rank import Ranks
 from .policy.work import Worker
-from .provisioning import SipAccount, write_provisioning
+from .ready import ready_fields
 from .receipts import ASK, FOLDER, GIVE, Receipts
 from .retained import FILE as RETAINED
 from .retained import RetainedSecrets
@@ -171,6 +172,7 @@ async def open_node(config: Config, data: DataDirectory, log: EventLog) -> Async
             *trust_routes(desk),
             *policy_routes(policy),
             *settings_routes(settings),
+            *transfer_routes(gateway),
             *device_routes(devices),
             *contact_routes(_contacts(identity, data, pins, gatherer, policy, desk)),
         )
@@ -178,7 +180,7 @@ async def open_node(config: Config, data: DataDirectory, log: EventLog) -> Async
         page = await stack.enter_async_context(
             serve_browser(gateway, identity.uri, log, supervisor, wanted=config.phones.browser)
         )
-        ready = _ready(identity, ports, data, str(control))
+        ready = ready_fields(identity, ports, data, str(control))
         node.ready = {**ready, "networks": meshes.described(), "browser": page}
         log.emit("ready", **node.ready)
         for problem in (*problems, *identity.notices, *meshes.warnings, *clock_problems(time.time())):  # noqa: TID251 - as above
@@ -227,7 +229,10 @@ def _gateway(
     codes = DialCodes(settings, last, policy.block_last_caller, log)
     me = Self(user, keyring.fingerprint, identity.node_key.public_key, services=SERVICES)
     sockets = sockets_of(config.media.threads)
-    media = MeshMedia(me, keyring, pins, keys, log, news.call_of, wall_clock, supervisor, retained, sockets)
+    directory = MeshDirectory(me, gatherer, keys, lambda: _own_endpoints(ports))
+
+    def media_of(whose: Self, own: Keyring) -> MeshMedia:
+        return MeshMedia(whose, own, pins, keys, log, news.call_of, wall_clock, supervisor, retained, sockets)
 
     def on_event(event: GatewayEvent) -> None:
         news(event)
@@ -238,15 +243,16 @@ def _gateway(
     return Gateway(
         node_key=identity.node_key.private_key,
         accounts=devices.accounts,
-        directory=policy.remember(MeshDirectory(me, gatherer, keys, lambda: _own_endpoints(ports))),
+        directory=policy.remember(directory),
         admission=HearingAdmission(policy.guard(admission), letters.heard_from),
         audience=MeshAudience(policy.hide(admission)),
         doorkeeper=None if config.calls.answer_with else policy.door,
         work=Worker(keyring.fingerprint),
         rules=settings,
         domains=plain_domains(config.calls),
+        aliases=MeshAliases(directory, media_of, wall_clock),
         shows_calls=config.calls.show_busy,
-        media=media,
+        media=media_of(me, keyring),
         services=lambda uri: users.get(uri) or codes.service_for(uri),
         on_event=on_event,
         mailbox=letters,
@@ -286,7 +292,11 @@ def _policy(
 ) -> PolicyDesk:
     return PolicyDesk(
         identity.name,
-        Rules(cast("Strangers", config.calls.strangers), config.calls.strangers_per_hour),
+        Rules(
+            cast("Strangers", config.calls.strangers),
+            config.calls.strangers_per_hour,
+            cast("Anonymous", config.calls.anonymous),
+        ),
         data.file("blocked.json"),
         pins,
         Ranks(pins, standings, identity.keyring.fingerprint),
@@ -369,30 +379,3 @@ def _exchange_receipts(
 def _own_endpoints(ports: Ports) -> tuple[tuple[str, int], ...]:
     """Return where this node reaches itself: for calls to echo@mesh."""
     return tuple((LOOPBACK_OF.get(host, host), ports.mesh) for host in ports.mesh_hosts)
-
-
-def _ready(identity: Identity, ports: Ports, data: DataDirectory, control: str) -> dict[str, Any]:
-    account = SipAccount(
-        address=str(Endpoint(ports.sip_host, ports.sip)),
-        username=identity.name,
-        domain=DOMAIN,
-        secret=identity.sip_secret,
-    )
-    return {
-        "version": __version__,
-        "name": identity.name,
-        "unlisted": identity.unlisted,
-        "uri": identity.uri,
-        "self_certifying_uri": identity.long_uri,
-        "fingerprint": identity.keyring.fingerprint,
-        "node_id": identity.node_key.node_id.hex(),
-        "node_public_key": identity.node_key.public_key.hex(),
-        "mesh": [str(endpoint) for endpoint in reachable_endpoints(ports.mesh_endpoints())],
-        "sip": {
-            **{name: getattr(account, name) for name in ("address", "username", "domain", "secret")},
-            "transports": ["udp", "tcp"],
-        },
-        "control": control,
-        "data": str(data.path),
-        "provisioning": write_provisioning(data, account),
-    }

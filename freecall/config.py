@@ -57,6 +57,7 @@ class CallsConfig:
     receipts: bool = False
     strangers: str = "ring"
     strangers_per_hour: int = 3
+    anonymous: str = "stranger"
     plain_domains: bool = False
     plain_domains_private: bool = False
 
@@ -99,6 +100,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "openpgp": ("auto", "gnupg", "sequoia"),
     "answer_with": ("", "echo"),
     "strangers": ("ring", "message", "refuse", "work"),
+    "anonymous": ("stranger", "ring", "refuse", "work"),
     "level": ("debug", "info", "warning", "error"),
 }
 
@@ -160,6 +162,9 @@ TEMPLATE = f"""\
 #strangers = "ring"
 # How many of their calls ring in an hour, in all; of one person or one network one less.
 #strangers_per_hour = 3
+# People who call without saying who they are: "stranger" (as strangers), or their own rule: "ring", "refuse", "work".
+# Whether your own calls show your name: fc-calls settings --anonymous.
+#anonymous = "stranger"
 # Let your phones call SIP addresses outside of the mesh, sip:carol@example.org. Nothing of such a call is encrypted
 # on the way of the sound, and nobody proves who they are; phones and events say so.
 #plain_domains = false

@@ -17,6 +17,7 @@ from .mesh_uri import (
     SECRET_BYTES,
     SERVICE_NAMES,
     canonical,
+    is_anonymous,
     is_secret,
     login_name,
     secret_from,
@@ -75,11 +76,15 @@ def user_name(data: DataDirectory, wanted: str) -> str:
     """Return the user's name: the one asked for now, the one kept from before, or the login name.
 
     Raises:
-        ConfigError: every node has a service of that name.
+        ConfigError: every node has a service of that name, or it is nobody's.
     """
     store = data.file("name")
     kept = (store.load() or b"").decode(errors="replace").strip()
     name = user_of(canonical(wanted or kept or login_name()))
+    if is_anonymous(canonical(name)):
+        raise ConfigError(
+            f"{name} is what callers are shown as who give no name. Choose another with --name."
+        )
     if name in SERVICE_NAMES:
         raise ConfigError(f"{name}@mesh is a service of every node. Choose another name with --name.")
     if name != kept:

@@ -139,7 +139,8 @@ class MeshMedia:
             phone_allowed=context.phone_allowed,
             mesh_addresses=mesh_addresses(context.peer_host),
             early=peer.known,
-            mute_until_confirmed=peer.known,
+            anonymous=context.anonymous,
+            mute_until_confirmed=peer.known or peer.trust in ("pinned", "verified"),
             on_event=partial(self._tell, context, key, {}),
             peer_name=peer.display_name,
             retained=self._secrets(context),
@@ -175,8 +176,8 @@ class MeshMedia:
                         await media.move(addresses)
 
     def _secrets(self, context: MediaContext) -> CallSecrets | None:
-        """Return what is kept of calls with this peer; calls to oneself have nothing to show."""
-        if context.peer.trust == SELF:
+        """Return what is kept of calls with this peer; calls to oneself, and anonymous ones, have nothing to show."""
+        if context.peer.trust == SELF or _is_anonymous(context):
             return None
         call = partial(self._call_of, context.call_id, context.role)
         return CallSecrets(self._retained, context.peer, self._log, call)
@@ -207,7 +208,7 @@ class MeshMedia:
 
     def _secured(self, context: MediaContext, key: bytes, call: str, event: Secured) -> None:
         peer = context.peer
-        if event.signed and peer.trust != SELF:
+        if event.signed and peer.trust != SELF and not _is_anonymous(context):
             self._pin(peer, key)
         pin = self._pins.get(peer.uri)
         self._log.emit(
@@ -235,6 +236,14 @@ class MeshMedia:
             self._log.emit("warning", text=str(problem))
 
 
+def _is_anonymous(context: MediaContext) -> bool:
+    """Tell whether the caller does not say who they are: such a call leaves nothing by which it could be known again.
+
+    Not at the caller's node either: whoever is pinned there sees whether our user is there, and would know who it was.
+    """
+    return context.anonymous or context.peer.trust == "anonymous"
+
+
 def _plain_call(context: MediaContext) -> GatewayCallMedia:
     """Return the media of a call to a plain domain: not encrypted, and never told as secured."""
     from media.plain_call import PlainCall
@@ -246,6 +255,7 @@ def _plain_call(context: MediaContext) -> GatewayCallMedia:
             far_host=own_address_towards(context.peer_host),
             peer_host=context.peer_host,
             may_reach=context.may_reach,
+            anonymous=context.anonymous,
         )
     )
 

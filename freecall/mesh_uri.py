@@ -9,6 +9,7 @@ from .errors import NotAMeshUri
 DOMAIN = "mesh"
 MAX_USER = 64
 SERVICE_NAMES = ("echo", "time", "busy", "decline", "noanswer")  # every node answers them itself
+ANONYMOUS = "sip:anonymous@anonymous.invalid"  # who calls without saying who they are (RFC 3323)
 DIAL_CODES = ("*43", "*44", "*60", "*73", "*78", "*79", "*86", "*91", "*93", "*95")  # to its own user only
 CODES_WITH_NAME = ("*72", "*90", "*92", "*94")  # and these with a name behind, such as *72carol
 SECRET_BYTES = 10
@@ -58,6 +59,23 @@ def is_secret(text: str) -> bool:
 def secret_from(drawn: bytes) -> str:
     """Return 10 random bytes as the secret of an unlisted address: 16 letters and digits, base32 in lower case."""
     return base64.b32encode(drawn).decode().lower()
+
+
+def is_anonymous(uri: str) -> bool:
+    """Tell whether a canonical mesh URI, or `ANONYMOUS`, is of somebody who does not say who they are."""
+    return user_of(uri) == user_of(ANONYMOUS)
+
+
+def caller_from(text: str) -> str:
+    """Return `canonical`, or `ANONYMOUS` for the name that anonymous callers are shown by.
+
+    Raises:
+        NotAMeshUri: the text is no address.
+    """
+    bare = text.strip().strip("<>").lower().removeprefix("sip:")
+    if bare in (user_of(ANONYMOUS), ANONYMOUS.removeprefix("sip:")):
+        return ANONYMOUS
+    return canonical(text)
 
 
 def dial_code_of(uri: str) -> tuple[str, str] | None:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from .events import Event
+from .mesh_uri import ANONYMOUS, user_of
 
 TRUST_WORDS = {
     "new": "new person",
@@ -14,8 +15,11 @@ TRUST_WORDS = {
     "verified": "verified in person",
     "self": "yourself",
     "plain": "NOT ENCRYPTED",
+    "anonymous": "does not say who",
     "conflict": "KEY CHANGED",
 }
+
+FIRST = ("new", "introduced", "anonymous")  # whom no key proves to be the same as before
 
 FORWARDING_WORDS = {
     "forward_always": "all calls",
@@ -30,6 +34,11 @@ SOUND_WORDS = ((4.03, "good"), (3.6, "fair"), (3.1, "poor"), (0.0, "bad"))
 def sound_word(mos: float) -> str:
     """Return how a call with this estimated MOS sounds."""
     return next(word for limit, word in SOUND_WORDS if mos >= limit)
+
+
+def shown(uri: str) -> str:
+    """Return an address as people read it."""
+    return user_of(uri) if uri == ANONYMOUS else uri.removeprefix("sip:")
 
 
 def print_json(event: Event) -> None:
@@ -61,7 +70,7 @@ class Narrator:
         return tell(event.fields) if tell else None
 
     def _name(self, fields: dict[str, Any]) -> str:
-        return self._peers.get(fields["call"], fields.get("peer") or "the other side").removeprefix("sip:")
+        return shown(self._peers.get(fields["call"], fields.get("peer") or "the other side"))
 
     def _joined(self, f: dict[str, Any]) -> str:
         return f"On the mesh: {f['contacts']} node{'s' if f['contacts'] != 1 else ''} known."
@@ -105,11 +114,16 @@ class Narrator:
 
     def _call_started(self, f: dict[str, Any]) -> str:
         self._peers[f["call"]] = f["peer"]
-        who = f["peer"].removeprefix("sip:")
+        who = shown(f["peer"])
         trust = TRUST_WORDS.get(f["trust"], f["trust"])
         if f["trust"] == "introduced":
             trust = "introduced by " + " and ".join(uri.removeprefix("sip:") for uri in f["introduced_by"])
-        return f"{who} is calling ({trust})" if f["direction"] == "in" else f"Calling {who} ({trust})"
+        return (
+            f"{who} is calling ({trust})"
+            if f["direction"] == "in"
+            else f"Calling {who} ({trust})"
+            + (", who is not told that it is you" if f.get("anonymous") else "")
+        )
 
     def _call_plain(self, f: dict[str, Any]) -> str:
         who = f["peer"].removeprefix("sip:")
@@ -127,8 +141,10 @@ class Narrator:
     def _call_secured(self, f: dict[str, Any]) -> str:
         who = self._name(f)
         words = " ".join(f["words"])
-        signed = "signed by the pinned key" if f["signed"] and f["pinned"] else "NOT SIGNED"
-        hint = "  Compare these words with the other person." if f["trust"] in ("new", "introduced") else ""
+        signed = "NOT SIGNED"
+        if f["signed"]:
+            signed = "signed by the pinned key" if f["pinned"] else "signed, and the key is not kept"
+        hint = "  Compare these words with the other person." if f["trust"] in FIRST else ""
         return (
             f"[lock] {who}: {TRUST_WORDS.get(f['trust'], f['trust'])}, {signed}.\n"
             f"          key    {spaced(f['fingerprint'])}\n"
@@ -137,7 +153,7 @@ class Narrator:
 
     def _call_refused(self, f: dict[str, Any]) -> str:
         self._peers.pop(f["call"], None)
-        return f"Not connected to {f['peer'].removeprefix('sip:')}: {f['reason']} ({f['status']})"
+        return f"Not connected to {shown(f['peer'])}: {f['reason']} ({f['status']})"
 
     def _call_ended(self, f: dict[str, Any]) -> str:
         who = self._name(f)
@@ -175,7 +191,7 @@ class Narrator:
         return f"Receipt from {f['peer'].removeprefix('sip:')}: {f['file']}"
 
     def _call_missed(self, f: dict[str, Any]) -> str:
-        return f"Missed: {f['peer'].removeprefix('sip:')} ({TRUST_WORDS.get(f['trust'], f['trust'])})"
+        return f"Missed: {shown(f['peer'])} ({TRUST_WORDS.get(f['trust'], f['trust'])})"
 
     def _strangers_turned_away(self, f: dict[str, Any]) -> str:
         return (
@@ -191,6 +207,8 @@ class Narrator:
         said = ["No call rings: do not disturb" if f["do_not_disturb"] else "Calls ring"]
         if not f["call_waiting"]:
             said.append("a second one does not")
+        if f.get("anonymous"):
+            said.append("your own do not say who you are")
         for name, which in FORWARDING_WORDS.items():
             if f[name]:
                 said.append(f"{which} go to {f[name].removeprefix('sip:')}")

@@ -18,7 +18,7 @@ from .history import History
 from .identity import Identity
 from .letters import Letters
 from .mesh_media import MediaService
-from .mesh_uri import canonical
+from .mesh_uri import caller_from, canonical
 from .meshes import Directory
 from .placed_call import Order, Outcome, follow
 
@@ -86,7 +86,10 @@ class Node:
         outcome = Outcome(parsed.uri)
         with self.log.subscribe() as events:
             started = asyncio.get_running_loop().time()
-            call = await self._gateway.place_call(self._identity.uri, parsed.uri, MediaService(phone))
+            service, anonymous = MediaService(phone), parsed.anonymous
+            call = await self._gateway.place_call(
+                self._identity.uri, parsed.uri, service, anonymous=anonymous
+            )
             try:
                 async for event in follow(parsed, call, events, started, outcome):
                     yield {"event": event.name, "at": event.at, **event.fields}
@@ -113,7 +116,7 @@ class Node:
 
     def forget_missed(self, peer: str | None) -> None:
         """Take missed calls as seen, of one peer or all; the phones' lamps follow."""
-        self._gateway.subscriptions.forget_missed(None if peer is None else canonical(peer))
+        self._gateway.subscriptions.forget_missed(None if peer is None else caller_from(peer))
 
     def read_lists(self) -> list[str]:
         """Try the nodes of bootstrap lists imported since the start; return the labels of the networks concerned."""

@@ -17,12 +17,16 @@ SECURE_WITHIN_SECONDS = 15.0
 
 @dataclass(frozen=True)
 class Order:
-    """What to do: whom to call, what to play and record, how long to talk after the answer (seconds)."""
+    """What to do: whom to call, what to play and record, how long to talk after the answer (seconds).
+
+    `anonymous` is whether the call says who we are; None leaves that to the user's settings.
+    """
 
     uri: str
     play: Path | None
     record: Path | None
     seconds: float
+    anonymous: bool | None = None
 
     @classmethod
     def parse(cls, raw: dict[str, Any]) -> "Order":
@@ -42,7 +46,10 @@ class Order:
             or not 0 < seconds <= MAX_SECONDS
         ):
             raise FreeCallError(f"seconds must lie between 0 and {MAX_SECONDS:.0f}.")
-        return cls(canonical(uri), _path(raw, "play"), _path(raw, "record"), float(seconds))
+        anonymous = raw.get("anonymous")
+        if anonymous is not None and not isinstance(anonymous, bool):
+            raise FreeCallError("anonymous is either true or false.")
+        return cls(canonical(uri), _path(raw, "play"), _path(raw, "record"), float(seconds), anonymous)
 
 
 def _path(raw: dict[str, Any], key: str) -> Path | None:

@@ -79,7 +79,7 @@ class Receipts:
         """Follow the calls, if receipts are wanted."""
         if not self._wanted:
             return
-        if event.name == "call_started" and event["trust"] != "self":
+        if event.name == "call_started" and event["trust"] != "self" and not event["anonymous"]:
             self._calls[event["call"]] = _Call(event["direction"] == "out", event["peer"])
             while len(self._calls) > MAX_PENDING:
                 self._calls.popitem(last=False)

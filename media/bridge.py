@@ -57,6 +57,7 @@ class Bridge:
 
     Where the sockets can carry a direction by themselves they do, after its first packet; then only what is not usual
     comes here. Whatever changes what they were told ends that, and the next packet begins it again.
+    `rtcp_out` gives what the peer gets of an RTCP packet of the phone, which may be nothing.
     """
 
     def __init__(
@@ -67,7 +68,9 @@ class Bridge:
         inbound: Srtp,
         gate: Gate,
         reception: Reception | None = None,
+        rtcp_out: Callable[[bytes], bytes] = bytes,
     ) -> None:
+        self._rtcp_out = rtcp_out
         self._reception = reception or Reception()
         self.reports = Reports()
         self._receive = self._reception.receive
@@ -160,6 +163,9 @@ class Bridge:
             return
         if self._remapped:
             packet = self._with_own_ssrc(packet, ssrc, rtcp=rtcp)
+        if rtcp and not (packet := self._rtcp_out(packet)):
+            self._drop("nameless")
+            return
         sealed = self._outbound.process(packet)
         if sealed is None and not rtcp:
             sealed = self._start_over(packet, ssrc)

@@ -19,6 +19,7 @@ from .phone_leg import PhoneLeg
 from .ports import Endorser, Retained
 from .protocol import fragment
 from .protocol.mesh_side import for_mesh, mesh_transports
+from .protocol.nameless import nameless, nameless_rtcp
 from .protocol.phone_side import OwnPort, PhoneMedia, for_phone, phone_media
 from .protocol.quality import Reception, clock_rate
 from .protocol.sdes import Crypto
@@ -57,6 +58,8 @@ class CallMedia:
     or has failed, and does not raise for what a peer or a phone does. The caller's node is ICE controlling
     and DTLS server on every section, whoever offers.
 
+    `anonymous` keeps back what tells whose phone ours is: names in descriptions and in RTCP, and its ZRTP, which
+    knows a phone again.
     `early` lets addresses out before the call is answered, and ICE and DTLS start while it rings.
     `mute_until_confirmed` keeps both directions silent until the peer's signature has been checked.
     `mesh_addresses` are the local IP addresses for ICE. `phone_allowed` are the addresses that RTP is taken
@@ -76,11 +79,13 @@ class CallMedia:
         early: bool,
         mute_until_confirmed: bool,
         on_event: Callable[[MediaEvent], None],
+        anonymous: bool = False,
         peer_name: str = "the other side",
         retained: Retained | None = None,
         sockets: Sockets = LOOP_SOCKETS,
         certificate: CallCertificate | None = None,
     ) -> None:
+        self._anonymous = anonymous
         self._sockets = sockets
         self._call_id = call_id
         self._is_caller = role == "caller"
@@ -136,7 +141,7 @@ class CallMedia:
         self._aim(phone, PhoneCrypto.take_offer)
         self._offer = offer
         self._revealed = self._early or self._answered or not self._is_caller
-        return bytes(for_mesh(offer, phone, self._transports("actpass", phone)))
+        return bytes(for_mesh(self._told(offer), phone, self._transports("actpass", phone)))
 
     async def answer_from_mesh(self, sdp: bytes) -> bytes:
         """Turn the peer's answer into the answer for the phone."""
@@ -167,7 +172,7 @@ class CallMedia:
         self._revealed = True
         self._answer(phone)
         setup: Setup = "passive" if self._is_caller else "active"
-        return bytes(for_mesh(answer, phone, self._transports(setup, phone)))
+        return bytes(for_mesh(self._told(answer), phone, self._transports(setup, phone)))
 
     def secure_offer(self, sdp: bytes) -> bytes:
         """Turn an offer for our phones into one for a phone that has to encrypt: SRTP, under keys that stand in it."""
@@ -235,6 +240,9 @@ class CallMedia:
     def _parse(self, sdp: bytes) -> SessionDescription:
         self._check_open()
         return SessionDescription.parse(sdp)
+
+    def _told(self, phones: SessionDescription) -> SessionDescription:
+        return nameless(phones) if self._anonymous else phones
 
     def _parse_answer(self, sdp: bytes) -> SessionDescription:
         answer = self._parse(sdp)
@@ -330,11 +338,18 @@ class CallMedia:
         section = next(one for one in self._sections.values() if one.mesh is leg)
         assert leg.session is not None
         section.bridge = Bridge(
-            section.phone, leg.ice, *leg.session.srtp(), self._assurance.gate, section.reception
+            section.phone,
+            leg.ice,
+            *leg.session.srtp(),
+            self._assurance.gate,
+            section.reception,
+            nameless_rtcp if self._anonymous else bytes,
         )
         section.bridge.start()
         relay = ZrtpRelay(section.phone, leg.session, self._assurance.gate, self._phones_agreed)
         section.phone.zrtp_sink, leg.beside = relay.from_phone, relay.from_mesh
+        if self._anonymous:
+            section.phone.zrtp_sink = None
         self._start(relay.run)
         if section.media == "audio":
             self._quality.watch(section.bridge)

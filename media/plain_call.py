@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING
 from .errors import MediaError, MediaRefused
 from .phone_crypto import PhoneCrypto, own_keys, secured
 from .phone_leg import PhoneLeg
+from .protocol.nameless import nameless, nameless_rtcp
 from .protocol.phone_side import OwnPort, PhoneMedia, for_phone, phone_media
+from .protocol.rtp import is_rtcp
 from .protocol.sdes import Crypto
 from .protocol.sdp import SessionDescription
 
@@ -47,18 +49,27 @@ class _Section:
     far: FarLeg
     crypto: PhoneCrypto
 
-    def join(self) -> None:
-        """Pass on what comes, both ways, as it is."""
-        self.phone.sink = self.phone.zrtp_sink = self.far.send
-        self.far.sink = self.far.zrtp_sink = self.phone.send
+    def join(self, *, anonymous: bool) -> None:
+        """Pass on what comes, both ways, as it is; of an anonymous phone without what tells whose it is."""
+        self.phone.sink = self._send_nameless if anonymous else self.far.send
+        self.far.sink = self.phone.send
+        if not anonymous:
+            self.phone.zrtp_sink, self.far.zrtp_sink = self.far.send, self.phone.send
+
+    def _send_nameless(self, packet: bytes) -> None:
+        if not is_rtcp(packet):
+            self.far.send(packet)
+        elif told := nameless_rtcp(packet):
+            self.far.send(told)
 
 
 class PlainCall:
     """The media of one call. `aclose()` frees it.
 
     `phone_host` is our address as the phone sees it, `far_host` as the far side does, whose signalling is at
-    `peer_host`. `may_reach` tells whether RTP may be sent to an address that the far side names. The methods take
-    and return SDP bytes, raise `MediaRefused` and are called one at a time.
+    `peer_host`. `may_reach` tells whether RTP may be sent to an address that the far side names. `anonymous`
+    keeps back what tells whose phone ours is, as in `CallMedia`. The methods take and return SDP bytes, raise
+    `MediaRefused` and are called one at a time.
     """
 
     def __init__(
@@ -69,7 +80,9 @@ class PlainCall:
         far_host: str,
         peer_host: str,
         may_reach: Callable[[str], bool],
+        anonymous: bool = False,
     ) -> None:
+        self._anonymous = anonymous
         self._phone_host = phone_host
         self._phone_allowed = phone_allowed
         self._far_host = far_host
@@ -167,7 +180,7 @@ class PlainCall:
                 await phone.aclose()
                 raise MediaRefused(error.reason, status=error.status) from error
             section = self._sections[index] = _Section(phone, far, PhoneCrypto(phone))
-            section.join()
+            section.join(anonymous=self._anonymous)
 
     def _check_fits(self, sides: Sequence[PhoneMedia | None]) -> None:
         if any(side is not None and index not in self._sections for index, side in enumerate(sides)):
@@ -208,7 +221,8 @@ class PlainCall:
             _own_port(self._sections[index].far, (), is_offer=is_offer) if side else None
             for index, side in enumerate(sides)
         ]
-        written = for_phone(description, self._far_host, ports)
+        told = nameless(description) if self._anonymous else description
+        written = for_phone(told, self._far_host, ports)
         lines = tuple(self._with_our_origin(line) for line in written.lines)
         return bytes(SessionDescription(lines, written.media))
 

@@ -1,4 +1,4 @@
-"""What a user wants of calls from the mesh: whether they ring, for how long, and who gets them instead."""
+"""What a user wants of calls: whether they ring, for how long, who gets them instead; and whether they show a name."""
 
 from __future__ import annotations
 
@@ -38,6 +38,10 @@ class CallRules(Protocol):
         """
         ...
 
+    def calls_anonymously(self, user: LocalUser) -> bool:
+        """Tell whether the user's own calls do not say who they are, where nothing else is asked for."""
+        ...
+
     def instead(self, user: LocalUser, caller: Peer, refusal: Refusal, *, has_rung: bool) -> Refusal:
         """Return what the caller hears when nobody took the call: that very refusal, or `Forwarded`."""
         ...
@@ -48,6 +52,10 @@ class RingAlways:
 
     def before_ringing(self, user: LocalUser, caller: Peer, others: int) -> float | None:
         """Return None."""
+
+    def calls_anonymously(self, user: LocalUser) -> bool:  # noqa: ARG002 - see above
+        """Tell that they do."""
+        return False
 
     def instead(self, user: LocalUser, caller: Peer, refusal: Refusal, *, has_rung: bool) -> Refusal:  # noqa: ARG002
         """Return the refusal."""

@@ -46,6 +46,7 @@ class Connections:
         self._flows: set[StreamFlow] = set()
         self._by_hop: dict[Hop, StreamFlow] = {}
         self._connecting: dict[Hop, asyncio.Future[StreamFlow | TransportError]] = {}
+        self._left: set[Hop] = set()
         self._client_context: ssl.SSLContext | None = None
         self._domain_context: ssl.SSLContext | None = None
 
@@ -102,6 +103,13 @@ class Connections:
         if isinstance(result, TransportError):
             raise TransportError(*result.args)
         return result
+
+    def leave(self, alone: str) -> None:
+        """Close the connections of one anonymous call, and those that are being made for it once they stand."""
+        self._left.update(hop for hop in self._connecting if hop.alone == alone)
+        for hop, flow in self._by_hop.items():
+            if hop.alone == alone:
+                flow.close()
 
     def forget(self, flow: StreamFlow) -> None:
         """Learn that a connection is gone."""
@@ -189,12 +197,15 @@ class Connections:
         result: StreamFlow | TransportError = TransportError("the endpoint is closing")
         try:
             result = await self._open(hop)
-            if not result.is_closed:
+            if hop in self._left:
+                result.close()
+            elif not result.is_closed:
                 self._by_hop[hop] = result
         except TransportError as error:
             result = error.with_traceback(None)
         finally:
             self._connecting.pop(hop, None)
+            self._left.discard(hop)
             if not pending.done():
                 pending.set_result(result)
 
@@ -207,7 +218,13 @@ class Connections:
         key = hop.node_public_key if hop.transport == "tls" else None
         domain = hop.domain if hop.transport == "tls" else None
         flow = StreamFlow(
-            self._owner, hop.transport, self._limits, accepted=False, node_public_key=key, domain=domain
+            self._owner,
+            hop.transport,
+            self._limits,
+            accepted=False,
+            node_public_key=key,
+            domain=domain,
+            is_anonymous=bool(hop.alone),
         )
         try:
             async with asyncio.timeout(self._limits.connect_timeout):

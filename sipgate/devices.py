@@ -45,7 +45,7 @@ class Devices:
             if isinstance(leg, DialogLeg) and isinstance(leg.line, PhoneLine) and leg.line.device == device:
                 leg.part(UNPAIRED)
         now = self._node.clock()
-        for user, binding in self._node.location.of_device(device, now):
+        for user, binding in self._node.location.such(now, lambda each: each.device == device):
             self._node.location.drop(user, binding.key)
             self._node.on_event(PhoneUnregistered(user, binding.contact))
             for way in binding.route.ways:

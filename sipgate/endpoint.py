@@ -83,6 +83,7 @@ class Endpoint:
         self._layer: TransactionLayer[Flow] = TransactionLayer(timers=timers, limits=limits)
         self._vias = Vias(token)
         self._flows = Flows(self, self._vias, transport_limits or TransportLimits(), self._start_task)
+        self.leave = self._flows.connections.leave
         self._group = asyncio.TaskGroup()
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None

@@ -38,7 +38,10 @@ class RegistrationRefused:
 
 @dataclass(frozen=True)
 class CallStarted:
-    """A call to (`out`) or from (`in`) a peer has begun; `call_id` is the SIP Call-ID of its mesh leg."""
+    """A call to (`out`) or from (`in`) a peer has begun; `call_id` is the SIP Call-ID of its mesh leg.
+
+    `anonymous`: the caller does not say who they are.
+    """
 
     call: str
     direction: Direction
@@ -47,12 +50,16 @@ class CallStarted:
     trust: Trust
     call_id: str
     introduced_by: tuple[str, ...] = ()
+    anonymous: bool = False
 
     @classmethod
-    def of(cls, peer: Peer, call: str, direction: Direction, call_id: str) -> "CallStarted":
+    def of(
+        cls, peer: Peer, call: str, direction: Direction, call_id: str, *, anonymous: bool = False
+    ) -> "CallStarted":
         """Return the beginning of a call with ``peer``."""
         known = (peer.uri, peer.display_name, peer.trust)
-        return cls(call, direction, *known, call_id, peer.introduced_by)
+        hidden = anonymous or peer.trust == "anonymous"
+        return cls(call, direction, *known, call_id, peer.introduced_by, hidden)
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,7 @@ from .plain.outgoing import Dialled
 from .ports import (
     Accounts,
     Admission,
+    Aliases,
     Audience,
     Directory,
     Doorkeeper,
@@ -63,6 +64,7 @@ from .subscriptions.desk import Subscriptions
 from .supervision import Supervise, in_the_group
 from .target import parse_target
 from .tls import server_context
+from .transport import Flow
 from .ways import SIP_PORT, host_in_uri
 
 Answer: TypeAlias = Callable[[ServerTransaction], Awaitable[object]]
@@ -77,7 +79,7 @@ class Gateway:
     `supervise` starts the tasks of requests and calls and decides what becomes of one that fails; without it
     a failure ends the gateway. `wall_clock` gives Unix seconds. Without an `audience` nobody in the mesh sees
     whether our users can be called; `shows_calls` lets those who do see that a user is in a call. Without `domains`
-    nobody outside of the mesh is called.
+    nobody outside of the mesh is called, without `aliases` nobody anonymously.
     """
 
     def __init__(
@@ -96,6 +98,7 @@ class Gateway:
         work: Work | None = None,
         rules: CallRules | None = None,
         domains: Domains | None = None,
+        aliases: Aliases | None = None,
         shows_calls: bool = False,
         domain: str = "mesh",
         limits: Limits | None = None,
@@ -129,12 +132,14 @@ class Gateway:
             work=work or NoWork(),
             rules=rules or RingAlways(),
             domains=domains,
+            aliases=aliases,
         )
         self._stack = AsyncExitStack()
         self._tasks: set[asyncio.Task[None]] = set()
         self._hosts = {"localhost"}
         self._ports: set[int] = set()
         self._registered = asyncio.Event()
+        self._watched: set[Flow] = set()
         self.devices = Devices(self._node, self._endpoint, self._hosts, self._ports)
         self._switchboard = Switchboard(self._node, self._start, self._own_hosts)
         authenticator = Authenticator(accounts, Nonces(secrets.token_bytes(32)), domain, self._now)
@@ -239,9 +244,12 @@ class Gateway:
         """The calls of this node, by id; those that are over leave when their last message is answered."""
         return MappingProxyType(self._switchboard.calls)
 
-    async def place_call(self, local_uri: str, target: str, service: Service) -> Call:
+    async def place_call(
+        self, local_uri: str, target: str, service: Service, *, anonymous: bool | None = None
+    ) -> Call:
         """Call `target` on behalf of our user `local_uri`, with `service` in place of a phone.
 
+        `anonymous` is whether the call shows who it is; by default it does as the user has set it.
         Raises KeyError when `local_uri` is no user of ours, `Refusal` when the call cannot even begin (the
         target is no mesh URI, too many calls). The service is closed with the call, or at once in that case.
         """
@@ -252,7 +260,7 @@ class Gateway:
         except BaseException:
             await leg.aclose()
             raise
-        search = dialled.search(self._node, user, phone)
+        search = dialled.search(self._node, user, phone, asked=anonymous)
         return self._switchboard.connect("out", leg, dialled.target, search, user.uri, None)
 
     def _begin(self, local_uri: str, target: str) -> tuple[LocalUser, Dialled]:
@@ -297,6 +305,14 @@ class Gateway:
         """End the call with that id; KeyError when there is none."""
         await self._switchboard.calls[call_id].hang_up(reason)
 
+    async def transfer(self, call_id: str, target: str | None, consulted: str | None = None) -> str:
+        """Send whom our user talks with to `target`, or into the call with the id `consulted`; return where to (a URI).
+
+        Returns when they are there. Raises KeyError when there is no such call, `Refusal` when it could not be done.
+        """
+        to = None if target is None else parse_target(target)
+        return await self._switchboard.exchange.order(call_id, to, consulted)
+
     # -- requests
 
     async def _answer(self, transaction: ServerTransaction) -> None:
@@ -311,7 +327,7 @@ class Gateway:
     async def _dispatch(self, transaction: ServerTransaction) -> None:
         request = transaction.request
         from_node = transaction.flow.side == "mesh"
-        check_extensions(request, from_phone=not from_node)
+        check_extensions(request, from_phone=not from_node, on_connection=transaction.flow.transport != "udp")
         if request.to.tag is not None:
             leg = self._node.dialogs.find(request)
             if leg is None:
@@ -326,6 +342,15 @@ class Gateway:
     async def _register(self, transaction: ServerTransaction) -> None:
         await self._phones.register(transaction)
         self._registered.set()
+        flow = transaction.flow
+        if flow.transport != "udp" and flow not in self._watched:
+            self._watched.add(flow)
+            self._start(self._watch_flow(flow), "registered connection")
+
+    async def _watch_flow(self, flow: Flow) -> None:
+        await flow.closed()
+        self._watched.discard(flow)
+        self._registrar.flow_closed(flow)
 
     async def _options(self, transaction: ServerTransaction) -> None:
         await transaction.respond(options(transaction.request, self._node.token()))

@@ -30,6 +30,10 @@ class NodeIdentity:
         self._clock = clock
         self.node_public_key = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
 
+    def with_key(self, key: Ed25519PrivateKey) -> NodeIdentity:
+        """Return one that signs with another key."""
+        return NodeIdentity(key, self._clock)
+
     def sign(self, request: Request) -> None:
         """Put `Identity` on a request that is otherwise complete."""
         value = passport.sign(request, self.node_public_key, int(self._clock()), self._key.sign)

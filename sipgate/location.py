@@ -1,6 +1,7 @@
 """The location service: which phones each of our users has registered (RFC 3261 10.3)."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 from .ways import Route
 
@@ -19,7 +20,8 @@ class Binding:
 
     `contact` is its URI verbatim, `key` what makes two contacts the same phone, `route` where requests to it
     go, `device` the paired device that it is, if it is one. Its media
-    `must_encrypt`, or may be plain.
+    `must_encrypt`, or may be plain. With an `instance` the binding lives as long as its flow, the one way in `route`;
+    several flows of one instance lead to the same phone (RFC 5626).
     """
 
     contact: str
@@ -30,6 +32,7 @@ class Binding:
     route: Route
     device: str = ""
     must_encrypt: bool = False
+    instance: str = ""
 
     def is_expired(self, now: float) -> bool:
         """Tell whether the binding has run out."""
@@ -83,12 +86,10 @@ class Location:
         self._store(user, {})
         return Change(removed=tuple(each for each in table.values() if not each.is_expired(now)))
 
-    def of_device(self, device: str, now: float) -> tuple[tuple[str, Binding], ...]:
-        """Return the live bindings of a paired device, as (user, binding)."""
+    def such(self, now: float, is_such: Callable[[Binding], bool]) -> tuple[tuple[str, Binding], ...]:
+        """Return live bindings, as (user, binding)."""
         users = tuple(self._bindings)
-        return tuple(
-            (user, each) for user in users for each in self.bindings(user, now) if each.device == device
-        )
+        return tuple((user, each) for user in users for each in self.bindings(user, now) if is_such(each))
 
     def drop(self, user: str, key: str) -> Binding | None:
         """Remove one binding, as when its connection has closed; return it if it was there."""
@@ -128,6 +129,18 @@ class Location:
             self._bindings.pop(user, None)
         if not self._bindings:
             self._soonest = None
+
+
+def each_once(bindings: Iterable[Binding]) -> tuple[Binding, ...]:
+    """Return one binding for each phone: of several flows the latest is tried first, and the next when it fails."""
+    phones: dict[str, Binding] = {}
+    for binding in bindings:
+        phone = binding.instance or binding.key
+        first = phones.setdefault(phone, binding)
+        if first is not binding:
+            ways = (*first.route.ways, *binding.route.ways)
+            phones[phone] = replace(first, route=replace(first.route, ways=ways))
+    return tuple(phones.values())
 
 
 def _refuse_stale(old: Binding | None, call_id: str, cseq: int) -> None:

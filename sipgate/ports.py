@@ -10,9 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from .protocol.server_location import Question, Record
 
-Trust = Literal["new", "introduced", "pinned", "verified", "self", "plain"]
+Trust = Literal["new", "introduced", "pinned", "verified", "self", "plain", "anonymous"]
 Role = Literal["caller", "callee"]
 
 
@@ -228,7 +230,8 @@ class MediaContext:
     as the phone sees it, for the SDP that the phone gets; RTP is taken from `phone_allowed` only, the
     addresses of the phones that may take part (a service in the node: 127.0.0.1). `peer_host` is the IP
     address that the peer's signalling goes to or comes from. With a peer of a plain domain (trust `plain`) the media
-    is not encrypted; `may_reach` tells whether it may be sent to an address that such a peer names.
+    is not encrypted; `may_reach` tells whether it may be sent to an address that such a peer names. In an `anonymous`
+    call of ours nothing may go out that tells whose phone it is, and nothing that was kept of the peer may be used.
     """
 
     call_id: str
@@ -239,6 +242,7 @@ class MediaContext:
     peer_host: str
     phone_allowed: frozenset[str] = frozenset()
     may_reach: Callable[[str], bool] = lambda _address: False
+    anonymous: bool = False
 
 
 class CallMedia(Protocol):
@@ -295,6 +299,28 @@ class MediaFactory(Protocol):
 
     async def open(self, context: MediaContext) -> CallMedia:
         """Return the media of a new call; raise `MediaRefused` when none can be had."""
+        ...
+
+
+@dataclass(frozen=True)
+class Alias:
+    """Who our user is in one anonymous call: keys made for it, and nothing that leads back to the user.
+
+    `directory` finds whom to call and leaves no note of it; `media` and `work` act under these keys.
+    """
+
+    user: LocalUser
+    node_key: Ed25519PrivateKey
+    directory: Directory
+    media: MediaFactory
+    work: Work
+
+
+class Aliases(Protocol):
+    """Makes aliases."""
+
+    async def draw(self) -> Alias:
+        """Return a fresh one."""
         ...
 
 

@@ -14,12 +14,15 @@ from .ports import LocalUser, Refusal
 from .protocol.address import Address
 from .protocol.errors import SipError
 from .protocol.message import Request, Response, reply
+from .protocol.outbound import FLOW_TIMER, OPTION, PhoneFlow, check_first_hop, wants_outbound
 from .protocol.scanner import unquote
 from .protocol.uri import Uri
+from .stream import StreamFlow
 from .transport import Flow
 from .ways import SIP_PORT, Route, ways_to
 
 MAX_CONTACT = 512
+GRACE = 15  # seconds that a phone may be late with its keep-alive
 
 
 class IntervalTooBrief(Refusal):
@@ -51,7 +54,18 @@ class Registrar:
             raise Refusal(500, "A later registration of this phone is in already") from None
         except TooManyBindings:
             raise Refusal(403, "Too many phones are registered for this user") from None
-        return self._list(request, user, now)
+        response = self._list(request, user, now)
+        if isinstance(flow, StreamFlow) and self.location.such(now, lambda each: _is_tied(each, flow)):
+            flow.expect_pings(FLOW_TIMER + GRACE)
+            response.headers.add("Require", OPTION)
+            response.headers.add("Flow-Timer", str(FLOW_TIMER))
+        return response
+
+    def flow_closed(self, flow: Flow) -> None:
+        """Forget the bindings that were tied to a connection."""
+        for user, binding in self.location.such(self.clock(), lambda each: _is_tied(each, flow)):
+            self.location.drop(user, binding.key)
+            self.on_event(PhoneUnregistered(user, binding.contact))
 
     def expire(self) -> None:
         """Forget the bindings that have run out."""
@@ -72,6 +86,8 @@ class Registrar:
                 raise SipError(400, "Contact * goes with Expires 0 only")
             return self.location.clear(user.username, request.call_id, request.cseq.number, now)
         bindings = tuple(self._binding(request, contact, flow, user, now) for contact in contacts)
+        if sum(bool(each.instance) and not each.is_expired(now) for each in bindings) > 1:
+            raise SipError(400, "A connection is one flow of a phone, not several")
         return self.location.update(user.username, bindings, now)
 
     def _binding(
@@ -83,8 +99,9 @@ class Registrar:
         if self.is_own(uri):
             raise Refusal(403, "The contact of this phone is the node itself")
         lasts = self._lasts(request, contact)
-        route = Route(ways_to(uri, flow), our_address_on(flow))
-        key = _device(contact)
+        tied = _flow_named(request, contact, flow)
+        route = Route((flow,) if tied else ways_to(uri, flow), our_address_on(flow))
+        key = f"{tied.instance};{tied.reg_id}" if tied else _device(contact)
         return Binding(
             str(uri),
             key,
@@ -94,6 +111,7 @@ class Registrar:
             route,
             user.device,
             not user.may_be_plain,
+            tied.instance if tied else "",
         )
 
     def _lasts(self, request: Request, contact: Address) -> int:
@@ -122,11 +140,23 @@ class Registrar:
         return response
 
 
+def _flow_named(request: Request, contact: Address, flow: Flow) -> PhoneFlow | None:
+    """Return which flow of its phone a Contact is tied to: none over UDP, where only STUN could keep it alive."""
+    named = PhoneFlow.of(contact) if wants_outbound(request) and flow.transport != "udp" else None
+    if named is not None:
+        check_first_hop(request)
+    return named
+
+
+def _is_tied(binding: Binding, flow: Flow) -> bool:
+    return bool(binding.instance) and flow in binding.route.ways
+
+
 def _device(contact: Address) -> str:
     """Return what tells devices apart: the instance that the phone gives (RFC 5626 4.1), else its URI."""
     instance = contact.parameters.get("+sip.instance")
     if instance:
-        return f"{unquote(instance)};{contact.parameters.get('reg-id') or ''}"
+        return f"{unquote(instance)};"
     uri = contact.uri
     transport = (uri.parameters.get("transport") or "").lower()
     return f"{uri.canonical()}:{uri.port or SIP_PORT};{transport}"

@@ -23,6 +23,7 @@ class StreamFlow(asyncio.Protocol):
     does not read what we write, and when it brings anything but SIP. With `node_public_key` it exists only if
     the other side has that key, and is kept alive with pings that must be answered; with `domain`, only if its
     certificate is for that SIP domain. Whoever comes over TLS is a node, unless `side` says something else.
+    A phone that has promised to be heard of all the time (`expect_pings`) is gone when it is not.
     """
 
     def __init__(
@@ -35,7 +36,9 @@ class StreamFlow(asyncio.Protocol):
         node_public_key: bytes | None = None,
         domain: str | None = None,
         side: FlowSide | None = None,
+        is_anonymous: bool = False,
     ) -> None:
+        self.is_anonymous = is_anonymous
         self._owner = owner
         self._limits = limits
         self._accepted = accepted
@@ -46,6 +49,7 @@ class StreamFlow(asyncio.Protocol):
         self._last_message = self._last_data = self._opened = 0.0
         self._partial_since: float | None = None
         self._pinged_at: float | None = None
+        self._silence: float | None = None
         self._spoke = False
         self.transport: TransportName = transport
         self.side: FlowSide = side or ("mesh" if transport == "tls" and domain is None else "phone")
@@ -72,6 +76,11 @@ class StreamFlow(asyncio.Protocol):
         if self._stream.get_write_buffer_size() > self._limits.write_buffer_bytes:
             self.abort()
             raise TransportError("the other side does not read")
+
+    def expect_pings(self, seconds: float) -> None:
+        """From now on end the connection when nothing at all comes for so long."""
+        self._silence = seconds
+        self._watch()
 
     def close(self) -> None:
         """Send what is waiting, then close."""
@@ -160,6 +169,8 @@ class StreamFlow(asyncio.Protocol):
         ]
         if self._accepted and not self._spoke:
             found.append((self._opened + limits.first_message_timeout, self.abort))
+        if self._silence is not None:
+            found.append((self._last_data + self._silence, self.abort))
         if self._partial_since is not None:
             found.append((self._partial_since + limits.message_timeout, self.abort))
         if self._pinged_at is not None:

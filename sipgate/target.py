@@ -7,9 +7,11 @@ from collections.abc import Collection
 
 from .ports import Refusal
 from .protocol.errors import SipError
+from .protocol.privacy import HOST as NO_HOST
 from .protocol.uri import Uri
 
 MAX_USER = 64
+NOBODY_KNOWS = "Who called anonymously cannot be called back: nobody here knows who it was"
 _USER = re.compile(r"\*[0-9]{2}(?:[a-z0-9][a-z0-9._+-]*)?|[a-z0-9][a-z0-9._+-]*", re.ASCII)
 _FINGERPRINT = re.compile(r"[a-z2-7]{32}", re.ASCII)
 
@@ -28,6 +30,8 @@ def mesh_uri(uri: Uri, domain: str, own_hosts: Collection[str]) -> str:
         user, host = host, domain
     if host in own_hosts:
         host = domain
+    if host == NO_HOST:
+        raise Refusal(404, NOBODY_KNOWS)
     if not is_mesh_host(host, domain):
         raise Refusal(404, f"Only names at {domain} can be called, such as bob@{domain}")
     if len(user) > MAX_USER or not _USER.fullmatch(user):

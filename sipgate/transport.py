@@ -24,6 +24,7 @@ class Hop:
 
     `tls` requires `node_public_key` (32 raw bytes, Ed25519) or `domain`: a connection to anything that cannot
     prove that key, or show a certificate for that SIP domain (RFC 5922), fails before one byte of SIP is sent.
+    `alone` is a secret of one anonymous call: its connection is shared with nothing else, and names no address of ours.
     """
 
     transport: TransportName
@@ -31,6 +32,7 @@ class Hop:
     port: int
     node_public_key: bytes | None = None
     domain: str | None = None
+    alone: str = ""
 
     def __post_init__(self) -> None:
         if self.transport == "tls" and not self.domain and len(self.node_public_key or b"") != 32:
@@ -68,6 +70,11 @@ class Flow(Protocol):
     @property
     def node_public_key(self) -> bytes | None:
         """The key that the other side has proven in the TLS handshake, on connections that we made."""
+        ...
+
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether nothing on it may say where we listen."""
         ...
 
     @property

@@ -126,6 +126,7 @@ class UdpFlow:
     transport: TransportName = "udp"
     side: FlowSide = "phone"
     node_public_key: bytes | None = None
+    is_anonymous: bool = False
 
     @property
     def local(self) -> Address:

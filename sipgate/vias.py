@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable
 
 from .protocol.message import Request
+from .protocol.privacy import HOST
 from .protocol.transaction_keys import MAGIC_COOKIE
 from .protocol.via import Via
 from .transport import Address, Flow, Hop, TransportName
@@ -36,9 +37,10 @@ class Vias:
         if ipaddress.ip_address(host).is_unspecified:
             host = self.local_host(flow.remote[0]) or host
         name = f"[{host}]" if ":" in host else host
-        via = Via(
-            flow.transport.upper(), name, port, {"branch": f"{MAGIC_COOKIE}{self._token()}", "rport": None}
-        )
+        parameters = {"branch": f"{MAGIC_COOKIE}{self._token()}", "rport": None}
+        via = Via(flow.transport.upper(), name, port, parameters)
+        if flow.is_anonymous:  # the answer comes on the connection
+            via = Via(flow.transport.upper(), HOST, None, parameters)
         copy = Request(request.method, request.uri, request.headers.copy(), request.body)
         copy.headers.prepend("Via", str(via))
         return copy

@@ -59,6 +59,11 @@ class SequoiaKeyring:
         """Nothing was started."""
 
 
+def passing_keyring(user_id: str) -> SequoiaKeyring:
+    """Return a keyring with a fresh key that is kept in memory alone."""
+    return SequoiaKeyring(_fresh(user_id))
+
+
 async def open_sequoia_keyring(home: Path, user_id: str, *, store: Store | None = None) -> SequoiaKeyring:
     """Load the key from ``store`` (``home``/openpgp.key by default), or make it.
 
@@ -70,7 +75,7 @@ async def open_sequoia_keyring(home: Path, user_id: str, *, store: Store | None 
     async with writer_lock(home / f".{KEY_FILE}.lock"):
         kept = file.load()
         if kept is None:
-            secret = pysequoia.Tsk.generate(user_id=user_id, profile=pysequoia.Profile.RFC4880)
+            secret = _fresh(user_id)
             file.save(bytes(secret))
             return SequoiaKeyring(secret)
     try:
@@ -80,6 +85,10 @@ async def open_sequoia_keyring(home: Path, user_id: str, *, store: Store | None 
             f"{path} is damaged ({_first_line(error)}). Restore it from a copy, "
             "or remove it to begin with a new key: then tell everybody who knows you."
         ) from None
+
+
+def _fresh(user_id: str) -> pysequoia.Tsk:
+    return pysequoia.Tsk.generate(user_id=user_id, profile=pysequoia.Profile.RFC4880)
 
 
 def _first_line(error: Exception) -> str:

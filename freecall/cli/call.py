@@ -25,6 +25,7 @@ def main() -> None:
         "play": _absolute(arguments.play),
         "record": _absolute(arguments.record),
         "seconds": arguments.seconds,
+        "anonymous": arguments.anonymous,
     }
     try:
         canonical(arguments.uri)
@@ -51,6 +52,11 @@ def _arguments() -> argparse.Namespace:
     command.add_argument("--record", metavar="WAV", type=Path, help="record what the other side says")
     command.add_argument(
         "--seconds", metavar="N", type=float, help="how long to talk once the call is secured (default 5)"
+    )
+    command.add_argument(
+        "--anonymous",
+        action=argparse.BooleanOptionalAction,
+        help="do not tell whom you call who you are (default: as in fc-calls settings)",
     )
     command.add_argument("--json", action="store_true", help="print one JSON object at the end")
     return command.parse_args()

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 
 from freecall.config import default_data_directory
 from freecall.control.client import ControlClient, NodeNotRunning, NodeRefused
-from freecall.narrate import TRUST_WORDS, dumps, sound_word
+from freecall.narrate import TRUST_WORDS, dumps, shown, sound_word
 
 from . import USAGE_ERROR, give_up, parser, say
 
@@ -27,9 +27,15 @@ Examples:
 
   fc-calls                       the calls in progress, each with its ID
   fc-calls hangup ID             ends one of them
+  fc-calls transfer ID carol@mesh
+                                 whom you talk with calls carol, and you are out of it
+  fc-calls transfer ID --with ID2
+                                 joins those of two calls of yours with each other
   fc-calls settings --do-not-disturb on
                                  no call rings until it is off; all are listed as missed
   fc-calls settings --call-waiting off
+  fc-calls settings --anonymous on
+                                 whom you call is not told who you are; *82NAME tells it once, *67NAME never
   fc-calls settings --forward-no-answer carol@mesh --no-answer-seconds 15
   fc-calls settings --forward-no-answer off
                                  while you are in a call, a second one hears that you are busy
@@ -72,8 +78,21 @@ def _arguments() -> argparse.Namespace:
     ending.add_argument("call", metavar="ID", help="the call, as the list shows it")
     ending.set_defaults(run=_hang_up)
 
+    transfer = verbs.add_parser("transfer", help="send whom you talk with to somebody else")
+    transfer.add_argument("call", metavar="ID", help="the call, as the list shows it")
+    where = transfer.add_mutually_exclusive_group(required=True)
+    where.add_argument("to", metavar="NAME", nargs="?", help="whom they shall call")
+    where.add_argument(
+        "--with", metavar="ID2", dest="consulted", help="another call of yours, whose party they get"
+    )
+    transfer.set_defaults(run=_transfer)
+
     settings = verbs.add_parser("settings", help="whether calls ring: show it, or change it")
-    for name, says in (("do-not-disturb", "no call rings"), ("call-waiting", "a second call rings, too")):
+    for name, says in (
+        ("do-not-disturb", "no call rings"),
+        ("call-waiting", "a second call rings, too"),
+        ("anonymous", "your own calls do not say who you are"),
+    ):
         settings.add_argument(f"--{name}", choices=("on", "off"), help=says)
     for name, which in FORWARDING.items():
         settings.add_argument(f"--{name}", metavar="NAME", help=f"who gets {which}; off: nobody")
@@ -89,7 +108,7 @@ def _arguments() -> argparse.Namespace:
     history.add_argument("--last", metavar="N", type=int, help="at most so many (default: all)")
     history.set_defaults(run=_history)
 
-    for each in (listing, ending, settings, history):
+    for each in (listing, ending, transfer, settings, history):
         each.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = command.parse_args()
     last = getattr(arguments, "last", None)
@@ -114,8 +133,14 @@ def _hang_up(client: ControlClient, arguments: argparse.Namespace) -> None:
     say(dumps(answer) if arguments.json else "Hung up.")
 
 
+def _transfer(client: ControlClient, arguments: argparse.Namespace) -> None:
+    order = {"to": arguments.to} if arguments.to is not None else {"with": arguments.consulted}
+    answer = client.request("POST", f"/v1/calls/{quote(arguments.call, safe='')}/transfer", order)
+    say(dumps(answer) if arguments.json else f"Sent on to {shown(answer['to'])}.")
+
+
 def _settings(client: ControlClient, arguments: argparse.Namespace) -> None:
-    switched = {name: getattr(arguments, name) for name in ("do_not_disturb", "call_waiting")}
+    switched = {name: getattr(arguments, name) for name in ("do_not_disturb", "call_waiting", "anonymous")}
     changes: dict[str, Any] = {name: value == "on" for name, value in switched.items() if value is not None}
     for name in (option.replace("-", "_") for option in FORWARDING):
         if (whom := getattr(arguments, name)) is not None:
@@ -169,7 +194,8 @@ def _who(call: dict[str, Any]) -> str:
     toward = "to" if call["direction"] == "out" else "from"
     trust = TRUST_WORDS.get(call["trust"], call["trust"])
     by = f" by way of {call['forwarded_by'].removeprefix('sip:')}" if call["forwarded_by"] else ""
-    return f"{toward} {call['peer'].removeprefix('sip:')}" + (f" ({trust})" if trust else "") + by
+    hidden = ", anonymously" if call["anonymous"] and call["direction"] == "out" else ""
+    return f"{toward} {shown(call['peer'])}" + (f" ({trust})" if trust else "") + by + hidden
 
 
 def _unheard(call: dict[str, Any]) -> list[str]:

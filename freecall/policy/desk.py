@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from freecall.errors import FreeCallError
-from freecall.mesh_uri import canonical, name_of
+from freecall.mesh_uri import ANONYMOUS, caller_from, is_anonymous, name_of
 from freecall.store import FileStore
 from sipgate.events import CallMissed, CallStarted, GatewayEvent
 from sipgate.ports import Admission, Directory, Peer
@@ -18,7 +18,7 @@ from .blocks import FINGERPRINT, Blocked, BlockList
 from .budget import Budget
 from .called import Called, NotingDirectory
 from .door import Door, GuardedAdmission, UnseenByBlocked
-from .ladder import Ladder, Rung, Strangers
+from .ladder import Anonymous, Ladder, Rung, Strangers
 from .puzzle import Puzzles
 
 MAX_RECENT = 200
@@ -35,16 +35,23 @@ class Emit(Protocol):
         """Tell an event."""
 
 
+ANONYMOUS_CALLER = (
+    "An anonymous caller has a key for one call only: to block it would keep nobody out. "
+    'To take no anonymous calls at all, write into the configuration: [calls] anonymous = "refuse".'
+)
+
+
 class NobodyToBlock(FreeCallError):
     """It cannot be told whose key is meant."""
 
 
 @dataclass(frozen=True)
 class Rules:
-    """The user's policy: what strangers may do, and how many of them ring in an hour."""
+    """The user's policy: what strangers and anonymous callers may do, and how many of them ring in an hour."""
 
     strangers: Strangers
     rings_per_hour: int
+    anonymous: Anonymous = "stranger"
 
 
 class PolicyDesk:
@@ -81,7 +88,7 @@ class PolicyDesk:
         self._told: tuple[int, float] | None = None
         self.door = Door(
             name,
-            Ladder(rules.strangers, Budget(rules.rings_per_hour)),
+            Ladder(rules.strangers, Budget(rules.rings_per_hour), rules.anonymous),
             Puzzles(secrets.token_bytes(SECRET_BYTES)),
             self._rung,
             clock=monotonic,
@@ -116,6 +123,8 @@ class PolicyDesk:
         return peer.trust == "new" and not self._called.has(peer.uri, peer.fingerprint, self._monotonic())
 
     async def _rung(self, uri: str, fingerprint: str) -> Rung:
+        if is_anonymous(uri):
+            return Rung.ANONYMOUS
         if self._called.has(uri, fingerprint, self._monotonic()):
             return Rung.CALLED
         return await self._rank(uri, fingerprint)
@@ -131,6 +140,8 @@ class PolicyDesk:
             self._last_caller = event.peer  # type: ignore[union-attr]
 
     def _note(self, peer: Peer) -> None:
+        if peer.uri == ANONYMOUS:
+            return
         self._recent[peer.uri] = peer.fingerprint
         self._recent.move_to_end(peer.uri)
         if len(self._recent) > MAX_RECENT:
@@ -193,7 +204,9 @@ class PolicyDesk:
             pinned = (pin.uri for pin in self._pins if pin.fingerprint == fingerprint)
             called = (uri for uri, key in self._recent.items() if key == fingerprint)
             return next(pinned, None) or next(called, ""), fingerprint
-        uri = canonical(who)
+        uri = caller_from(who)
+        if uri == ANONYMOUS:
+            raise NobodyToBlock(ANONYMOUS_CALLER)
         pin = self._pins.get(uri)
         found = fingerprint_of_uri(uri) or (pin.fingerprint if pin else self._recent.get(uri))
         if found is None:

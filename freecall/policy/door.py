@@ -46,7 +46,7 @@ class Door:
         """Let contacts in, and strangers as the ladder says.
 
         Raises:
-            Refusal: 401 to work first, 403 no strangers, 480 to write, or to call again later.
+            Refusal: 401 to work first, 403 no strangers, 433 nobody anonymous, 480 to write, or to call again later.
         """
         uri, fingerprint = _claimed(caller)
         rung = await self._rank(uri, fingerprint)
@@ -79,6 +79,8 @@ class Door:
             case Answer.WORK:
                 challenge = self._puzzles.challenge(parties, verdict.bits, self._salt(), now)
                 return Refusal(401, f"{self._name} asks strangers to work first", challenge=challenge)
+            case Answer.REFUSE_ANONYMOUS:
+                return Refusal(433, f"{self._name} takes no anonymous calls. Call with your name.")
             case _:
                 return Refusal(403, f"{self._name} takes calls only from people they know")
 

@@ -9,6 +9,7 @@ from .budget import HOUR, Budget
 from .puzzle import LEAST_BITS, MOST_BITS
 
 Strangers = Literal["ring", "message", "refuse", "work"]
+Anonymous = Literal["stranger", "ring", "refuse", "work"]
 
 
 class Rung(enum.Enum):
@@ -18,6 +19,7 @@ class Rung(enum.Enum):
     INTRODUCED = "introduced"
     CALLED = "called"
     STRANGER = "stranger"
+    ANONYMOUS = "anonymous"
 
 
 class Answer(enum.Enum):
@@ -27,6 +29,7 @@ class Answer(enum.Enum):
     WAIT = "wait"
     MESSAGE = "message"
     REFUSE = "refuse"
+    REFUSE_ANONYMOUS = "refuse anonymous"
     WORK = "work"
 
 
@@ -58,10 +61,13 @@ class Pressure:
 
 
 class Ladder:
-    """Judges callers whom nobody has blocked."""
+    """Judges callers whom nobody has blocked. Anonymous ones are strangers, unless they get a rule of their own."""
 
-    def __init__(self, strangers: Strangers, budget: Budget) -> None:
-        self._strangers = strangers
+    def __init__(self, strangers: Strangers, budget: Budget, anonymous: Anonymous = "stranger") -> None:
+        self._rules: dict[Rung, Strangers] = {
+            Rung.STRANGER: strangers,
+            Rung.ANONYMOUS: strangers if anonymous == "stranger" else anonymous,
+        }
         self._budget = budget
         self._pressure = Pressure()
 
@@ -81,16 +87,17 @@ class Ladder:
         `host` is the IP address that it comes from. `proof` is what the caller paid with; `has_worked` tells
         that it is a good one. `call` is what `give_back` knows it by.
         """
-        if rung is not Rung.STRANGER:
+        rule = self._rules.get(rung)
+        if rule is None:
             return Verdict(Answer.RING)
         self._pressure.add(now)
-        if self._strangers == "message":
+        if rule == "message":
             return Verdict(Answer.MESSAGE)
-        if self._strangers == "refuse":
-            return Verdict(Answer.REFUSE)
+        if rule == "refuse":
+            return Verdict(Answer.REFUSE if rung is Rung.STRANGER else Answer.REFUSE_ANONYMOUS)
         if wait := self._budget.wait(fingerprint, host, now):
             return Verdict(Answer.WAIT, seconds=wait)
-        if self._strangers == "work" and (not has_worked or self._budget.is_spent(proof)):
+        if rule == "work" and (not has_worked or self._budget.is_spent(proof)):
             return Verdict(Answer.WORK, bits=self.bits(now))
         self._budget.take(fingerprint, host, now, proof, call)
         return Verdict(Answer.RING)

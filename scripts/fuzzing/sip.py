@@ -9,6 +9,7 @@ from pathlib import Path
 from media.protocol import fragment
 from media.protocol.errors import MediaRefused
 from media.protocol.mesh_side import for_mesh, mesh_transports
+from media.protocol.nameless import nameless
 from media.protocol.phone_side import for_phone, phone_media
 from media.protocol.sdp import SessionDescription
 from sipgate.protocol.address import Address
@@ -241,6 +242,7 @@ def read_sdp(data: bytes) -> None:
         side = phone_media(description)
         bytes(for_mesh(description, side, [None] * len(side)))
     bytes(for_phone(description, "192.0.2.9", [None] * len(description.media)))
+    assert SessionDescription.parse(bytes(nameless(description))) == nameless(description)
     transports = mesh_transports(description)
     bytes(for_mesh(description, [None] * len(transports), transports))
 

@@ -11,15 +11,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeAlias
 
 from sipgate.call_rules import Forwarded
-from sipgate.events import (
-    CallAnswered,
-    CallEnded,
-    CallForwarded,
-    CallRefused,
-    CallStarted,
-    Direction,
-    GatewayEvent,
-)
+from sipgate.events import CallAnswered, CallEnded, CallForwarded, CallRefused, Direction, GatewayEvent
 from sipgate.ports import MediaRefused, Refusal
 from sipgate.protocol.b2bua import Action, Input, State, step
 from sipgate.protocol.refer import Refer
@@ -88,7 +80,7 @@ class Call:
         self._stray: CalleeLeg | None = None
         self._beside: set[asyncio.Task[None]] = set()
         self._reoffers = Reoffers(self)
-        self._transfers = Transfers(exchange, lambda leg: dict(self.joined()).get(leg))
+        self._transfers = Transfers(exchange, self.joined)
         self._lent: set[Leg] = set()
 
     # -- what the owner may do
@@ -156,6 +148,11 @@ class Call:
         return self._a if leg is self._b else None
 
     # -- what other calls see (borrowed.Lender), and who moves phones between calls
+
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether our user calls without saying who they are."""
+        return self._callee is not None and self._callee.is_anonymous
 
     @property
     def caller(self) -> Leg:
@@ -365,7 +362,7 @@ class Call:
 
     def _invite(self) -> None:
         assert self._callee is not None
-        self._on_event(CallStarted.of(self._callee.peer, self.id, self.direction, self._callee.call_id))
+        self._on_event(self._callee.started(self.id, self.direction))
         self._inviting.begin(self._callee.legs, self._callee.offer, self, self._tasks)
 
     async def _find_again(self) -> None:

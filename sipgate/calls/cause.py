@@ -15,6 +15,7 @@ PHRASES = {
     403: "Not allowed",
     404: "Nobody has this name",
     408: "No answer in time",
+    433: "Anonymous calls are not taken",
     480: "Not reachable now",
     481: "No such call",
     482: "This call has come here already",

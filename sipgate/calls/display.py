@@ -16,6 +16,7 @@ _WORDS: dict[Trust, str] = {
     "verified": "verified",
     "self": "",
     "plain": "not encrypted",
+    "anonymous": "",
 }
 _ALLOWED = frozenset(" -'._,()@+&")
 

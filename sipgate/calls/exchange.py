@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 from sipgate.events import CallTransferred, Direction, Part
 from sipgate.ports import LocalUser, Peer, Refusal
 from sipgate.protocol.message import Request
 from sipgate.protocol.origin import unheld
+from sipgate.protocol.privacy import ANONYMOUS
 from sipgate.protocol.refer import Refer
 from sipgate.protocol.replaces import Replaces
 from sipgate.protocol.uri import Uri
 from sipgate.target import mesh_uri
 
 from .borrowed import innermost
+from .by_order import ByOrder
 from .call import Call
 from .dialog_leg import DialogLeg
 from .handset_leg import HandsetLeg
@@ -24,6 +26,7 @@ from .leg import CallerLeg, Leg
 from .node import Node
 from .outgoing import CallingPhone, Outgoing, Referral
 from .sent_on import SentOn
+from .standing import Standing
 from .taken_over import TakenOver
 
 
@@ -55,15 +58,6 @@ class Calls(Protocol):
     ) -> Call:
         """Begin a call."""
         ...
-
-
-@dataclass(frozen=True)
-class Standing:
-    """An answered call, seen from one of its legs; `beyond` is the other leg."""
-
-    call: Call
-    leg: Leg
-    beyond: Leg
 
 
 class CallExchange:
@@ -113,11 +107,39 @@ class CallExchange:
     def _beyond(self, standing: Standing) -> str:
         return self.party(replace(standing, leg=standing.beyond, beyond=standing.leg))
 
+    # -- what our user orders
+
+    async def order(self, call: str, target: Uri | None, consulted: str | None) -> str:
+        """Send whom our user talks with in a call to `target`, or into the call `consulted`; return where to.
+
+        Returns when they are there. Raises KeyError when there is no such call, `Refusal` when it could not be done.
+        """
+        old, other = self._own(call), self._own(consulted) if consulted is not None else None
+        if other is not None and other.call is old.call:
+            raise Refusal(403, "A call cannot be transferred into itself")
+        if target is None:
+            target = Uri.parse(self._beyond(other or old))
+        ordered = ByOrder(old, other)
+        reply = await old.call.refer(ordered, Refer(target))
+        if not reply.is_success:
+            raise Refusal(reply.status, reply.reason)
+        await ordered.carried_out()
+        return str(target)
+
+    def _own(self, call_id: str) -> Standing:
+        """Return a call as our user's phone stands in it: the one that has called, if both are ours."""
+        call = self._calls.calls[call_id]
+        pairs = call.joined()
+        if not pairs:
+            raise Refusal(491, "Only a call that stands can be transferred")
+        return Standing(call, *(pairs[0] if call.direction == "out" else pairs[1]))
+
     # -- what a REFER means
 
     async def for_mesh(self, transferor: Leg, refer: Refer) -> tuple[Refer, str]:
         """Return the REFER for the other node, and the URI of our user, in whose name it goes."""
-        by = self.party(self._of(transferor))
+        old = self._of(transferor)
+        by = ANONYMOUS if old.call.is_anonymous else self.party(old)
         return await self._meant(transferor, refer), by
 
     async def _meant(self, transferor: Leg, refer: Refer) -> Refer:
@@ -125,6 +147,8 @@ class CallExchange:
         if refer.max_forwards <= 1:
             raise Refusal(483, "This call has been sent on too often")
         refer = replace(refer, max_forwards=refer.max_forwards - 1)
+        if isinstance(transferor, ByOrder) and transferor.consulted is not None:
+            return self._into(transferor.consulted, refer)
         if transferor.side == "mesh":
             return replace(refer, target=Uri.parse(mesh_uri(refer.target, self._node.domain, ())))
         if refer.replaces is not None:
@@ -141,9 +165,17 @@ class CallExchange:
         standing = await self.named(replaces)
         if standing.leg.side != "phone" or standing.leg.remote_host != transferor.remote_host:
             raise Refusal(403, "The call to transfer to belongs to another phone")
-        beyond = innermost(standing.beyond)
+        return self._into(standing, refer)
+
+    def _into(self, standing: Standing, refer: Refer) -> Refer:
+        """Return a REFER that leads to the party beyond, in the place of our user."""
+        leg, beyond = innermost(standing.leg), innermost(standing.beyond)
         if isinstance(beyond, DialogLeg) and beyond.side == "mesh" and beyond.dialog is not None:
             replaces = Replaces(beyond.call_id, beyond.dialog.remote_tag, beyond.tag)
+        elif isinstance(leg, DialogLeg) and leg.dialog is not None:
+            replaces = Replaces(leg.call_id, leg.tag, leg.dialog.remote_tag)
+        else:
+            raise Refusal(403, "Nobody can be transferred into this call")
         target = mesh_uri(Uri.parse(self._beyond(standing)), self._node.domain, ())  # none of a plain domain
         return replace(refer, target=Uri.parse(target), replaces=replaces)
 
@@ -160,19 +192,22 @@ class CallExchange:
         if inner.times_sent_on >= self._node.limits.transfers_in_a_row:
             raise Refusal(403, "This call has been sent on too often")
         self._calls.check_room(user.uri, None)
-        return self._begin(old, inner, user, meant)
+        return self._begin(old, transferor, inner, user, meant)
 
-    def _begin(self, old: Standing, inner: DialogLeg | HandsetLeg, user: LocalUser, meant: Refer) -> SentOn:
+    def _begin(
+        self, old: Standing, transferor: Leg, inner: DialogLeg | HandsetLeg, user: LocalUser, meant: Refer
+    ) -> SentOn:
         by, target = self.party(old), str(meant.target)
         calling = CallingPhone(inner.local_host, inner.address, unheld(inner.session), meant.max_forwards)
         referral = Referral(by, meant.replaces, self.take_over_here)
-        outgoing = Outgoing(self._node, user, target, calling, referral)
+        hidden = old.call.is_anonymous or self._node.rules.calls_anonymously(user)
+        outgoing = Outgoing(self._node, user, target, calling, referral, anonymous=hidden)
 
         def joined() -> None:
             inner.times_sent_on += 1
             self._tell(old, new.id, "transferee", user.uri, target)
 
-        sent_on = SentOn(inner, old.call, old.beyond, old.leg, joined)
+        sent_on = SentOn(inner, old.call, old.beyond, transferor, joined)
         new = self._calls.connect("out", sent_on, target, outgoing, user.uri, None)
         return sent_on
 

@@ -8,6 +8,7 @@ from functools import partial
 from sipgate.identity import ReplayMemory, sender_of
 from sipgate.ports import IncomingCaller, Refusal
 from sipgate.protocol.message import Request, reply
+from sipgate.protocol.privacy import ANONYMOUS, is_anonymous
 from sipgate.protocol.uri import Uri
 from sipgate.server_transaction import ServerTransaction
 from sipgate.target import mesh_uri
@@ -61,7 +62,8 @@ class FromNode:
             standing,
             partial(self.switchboard.calls_beside, local),
         )
-        return self.switchboard.connect("in", leg, caller.uri, incoming, local, key)
+        peer = ANONYMOUS if is_anonymous(Uri.parse(caller.uri)) else caller.uri
+        return self.switchboard.connect("in", leg, peer, incoming, local, key)
 
     async def _replaced(self, request: Request, local: str) -> Replaced | None:
         """Return the call of this very user that the new one takes the place of, if it does; raise `Refusal`."""

@@ -18,6 +18,7 @@ from sipgate.registrar import IntervalTooBrief, Registrar
 from sipgate.server_transaction import ServerTransaction
 from sipgate.ways import ways_to
 
+from .anonymity import wish_of
 from .call import Call
 from .caller_leg import SipCallerLeg
 from .content import content_of
@@ -61,6 +62,7 @@ class FromPhone:
         user = self.authenticator.user_of(request, 407, flow)
         max_forwards = hops_left(request)
         dialled = Dialled.of(Uri.parse(request.uri), self.node, {*self.own_hosts(), flow.local[0]})
+        asked = wish_of(request)
         check_interval(request)
         offer = content_of(request).sdp
         if not offer:
@@ -73,7 +75,7 @@ class FromPhone:
         local_host = our_address_on(flow)
         leg = self._leg(transaction, user, local_host)
         phone = CallingPhone(local_host, (flow.remote[0], flow.remote[1]), offer, max_forwards)
-        search = dialled.search(self.node, user, phone, referral)
+        search = dialled.search(self.node, user, phone, referral, asked=asked)
         return self.switchboard.connect("out", leg, dialled.target, search, user.uri, None)
 
     async def _replacing(self, request: Request, user: LocalUser) -> Referral | None:

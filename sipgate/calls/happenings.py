@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sipgate.call_rules import Forwarded, Outcome, as_it_is
-from sipgate.events import By, Direction
+from sipgate.events import By, CallStarted, Direction
 from sipgate.ports import Peer, Refusal
 from sipgate.protocol.b2bua import Input
 
@@ -20,7 +20,7 @@ class Callee:
     """Who will be called, through which legs, with which offer. `call_id` is that of the B legs.
 
     They ring for `seconds`, if that is less than the caller waits. `instead` turns the refusal of a call that nobody
-    took, told whether it has rung, into what the caller hears.
+    took, told whether it has rung, into what the caller hears. `is_anonymous`: our user does not say who they are.
     """
 
     peer: Peer
@@ -29,6 +29,11 @@ class Callee:
     legs: tuple[CalleeLeg, ...]
     seconds: float | None = None
     instead: Outcome = as_it_is
+    is_anonymous: bool = False
+
+    def started(self, call: str, direction: Direction) -> CallStarted:
+        """Return what tells that the call has begun."""
+        return CallStarted.of(self.peer, call, direction, self.call_id, anonymous=self.is_anonymous)
 
 
 @dataclass(frozen=True)

@@ -27,9 +27,17 @@ class MeshCalleeLeg(SipCalleeLeg):
     """A B leg to another node: the first INVITE carries who calls, and the next one the work that was asked for."""
 
     def __init__(
-        self, line: Line, dialogs: Dialogs, tag: str, invitation: Invitation, user: LocalUser, work: Work
+        self,
+        line: Line,
+        dialogs: Dialogs,
+        tag: str,
+        invitation: Invitation,
+        user: LocalUser,
+        work: Work,
+        alone: str = "",
     ) -> None:
         super().__init__(line, dialogs, tag, invitation)
+        self._alone = alone
         self._user = user
         self._work = work
 
@@ -48,6 +56,12 @@ class MeshCalleeLeg(SipCalleeLeg):
     def _body(self, offer: bytes) -> tuple[str, bytes]:
         return first_offer(offer, self._user)
 
+    async def aclose(self) -> None:
+        """Forget the dialog, and the connection of an anonymous call."""
+        await super().aclose()
+        if self._alone:
+            self.line.sender.leave(self._alone)
+
 
 def leg_to_node(
     node: Node,
@@ -59,7 +73,7 @@ def leg_to_node(
     headers: tuple[tuple[str, str], ...] = (),
 ) -> MeshCalleeLeg:
     """Return the leg to the node of `peer`; raise `Refusal` 480 when nobody knows where it is."""
-    hops = hops_to(peer.node_public_key, peer.endpoints)
+    hops = hops_to(peer.node_public_key, peer.endpoints, node.alone)
     if not hops:
         raise Refusal(480, f"{plain_name(peer.display_name) or 'This person'} is known, but away now")
     contact = node.mesh_contact(user.uri, our_address_towards(hops[0].host))
@@ -67,7 +81,7 @@ def leg_to_node(
     name = plain_name(user.display_name)
     from_ = f"{quote(name)} <{user.uri}>" if name else f"<{user.uri}>"
     invitation = Invitation(target, from_, f"<{target}>", call_id, max_forwards, headers)
-    return MeshCalleeLeg(line, node.dialogs, node.token(), invitation, user, node.work)
+    return MeshCalleeLeg(line, node.dialogs, node.token(), invitation, user, node.work, node.alone)
 
 
 def line_to_caller(node: Node, request: Request, flow: Flow, key: bytes, called: str) -> MeshLine:
@@ -78,12 +92,12 @@ def line_to_caller(node: Node, request: Request, flow: Flow, key: bytes, called:
     return MeshLine(node.sender, contact, node.identity, key, hops_to(key, addresses), flow)
 
 
-def hops_to(key: bytes, addresses: Iterable[tuple[str, int]]) -> list[Hop]:
+def hops_to(key: bytes, addresses: Iterable[tuple[str, int]], alone: str = "") -> list[Hop]:
     """Return hops over TLS, pinned to the key, each once; what is no address is left out."""
     usable = [
         (host, port) for host, port in dict.fromkeys(addresses) if _is_literal(host) and 0 < port < 65536
     ]
-    return [Hop("tls", host, port, key) for host, port in usable[:MAX_HOPS]]
+    return [Hop("tls", host, port, key, alone=alone) for host, port in usable[:MAX_HOPS]]
 
 
 def _addresses(contact: Address, flow: Flow) -> list[tuple[str, int]]:

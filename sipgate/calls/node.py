@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from sipgate.call_rules import CallRules, RingAlways
@@ -14,6 +14,8 @@ from sipgate.location import Location
 from sipgate.ports import (
     Accounts,
     Admission,
+    Alias,
+    Aliases,
     Directory,
     Doorkeeper,
     LocalUser,
@@ -24,6 +26,7 @@ from sipgate.ports import (
     Service,
     Work,
 )
+from sipgate.protocol.privacy import ANONYMOUS
 from sipgate.transport import TransportName
 from sipgate.ways import SIP_PORT, host_in_uri
 
@@ -39,7 +42,8 @@ if TYPE_CHECKING:
 class Node:
     """This node, as its calls see it. `token` gives unguessable text, `clock` is monotonic.
 
-    Without `domains` nobody outside of the mesh is called.
+    Without `domains` nobody outside of the mesh is called. `alone` is set for the use of one anonymous call: the secret
+    that keeps its connection apart.
     """
 
     domain: str
@@ -59,6 +63,8 @@ class Node:
     work: Work = field(default_factory=NoWork)
     rules: CallRules = field(default_factory=RingAlways)
     domains: Domains | None = None
+    aliases: Aliases | None = None
+    alone: str = ""
     dialogs: Dialogs = field(default_factory=Dialogs)
     handsets: Handsets = field(default_factory=Handsets)
     phone_port: int = SIP_PORT
@@ -72,12 +78,25 @@ class Node:
         return f"<{_user_at(uri)}{host_in_uri(local_host)}:{port}{parameter}>"
 
     def mesh_contact(self, uri: str, local_host: str) -> str:
-        """Return our Contact towards another node."""
+        """Return our Contact towards another node. An anonymous call has its connection, and no other way back."""
+        if self.alone:
+            return f"<{ANONYMOUS};transport=tls>"
         return f"<{_user_at(uri)}{host_in_uri(local_host)}:{self.mesh_port};transport=tls>"
 
     def service_for(self, uri: str, user: LocalUser | None) -> Callable[[], Service] | None:
         """Return what makes the service that answers calls to a URI, if one does."""
         return self.services(uri) or (self.services(user.uri) if user is not None else None)
+
+    def under(self, alias: Alias) -> Node:
+        """Return this node as one anonymous call shows it."""
+        return replace(
+            self,
+            identity=self.identity.with_key(alias.node_key),
+            directory=alias.directory,
+            media=alias.media,
+            work=alias.work,
+            alone=self.token(),
+        )
 
     def as_peer(self, user: LocalUser) -> Peer:
         """Return one of our own users as another of them sees them."""

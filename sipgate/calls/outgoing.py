@@ -55,7 +55,10 @@ class Referral:
 
 @dataclass(frozen=True)
 class Outgoing:
-    """Finds the callee of a call from `user`. `diversions` are those that have sent it on, the latest first."""
+    """Finds the callee of a call from `user`. `diversions` are those that have sent it on, the latest first.
+
+    The node of the callee of an `anonymous` call learns nothing of `user`, nor which node calls.
+    """
 
     node: Node
     user: LocalUser
@@ -63,6 +66,7 @@ class Outgoing:
     phone: CallingPhone
     referral: Referral | None = None
     diversions: tuple[Diversion, ...] = ()
+    anonymous: bool = False
 
     def forwarded(self, forwarded: Forwarded) -> Outgoing:
         """Return what finds the one to whom the call goes on, at most `MAX_DIVERSIONS` times; raise `Refusal`."""
@@ -87,7 +91,20 @@ class Outgoing:
         callee = self.node.accounts.by_uri(target)
         if callee is not None and self.node.service_for(target, callee) is None:
             return self._find_here(callee)
-        return await self._find_in_mesh(joint, target)
+        if self.anonymous:
+            return await self._find_anonymously(joint, target)
+        return await self.to_peer(joint, target, await self.node.directory.resolve(target))
+
+    async def _find_anonymously(self, joint: Joint, target: str) -> Callee:
+        """Call under keys made for this call; whoever is called is a stranger to them. Own services know us anyway."""
+        if self.node.aliases is None:
+            raise Refusal(500, "This node cannot call anonymously")
+        alias = await self.node.aliases.draw()
+        peer = await alias.directory.resolve(target)
+        if peer.trust == "self":
+            return await replace(self, anonymous=False).find(joint)
+        hidden = replace(self, node=self.node.under(alias), user=alias.user)
+        return await hidden.to_peer(joint, target, replace(peer, known=False))
 
     def _meant(self) -> str:
         """Return whom the phone means: the name that it registers under is its own user's, whatever their address."""
@@ -113,8 +130,8 @@ class Outgoing:
         legs = legs_to(self.node, phones, callee, caller, call_id, self.phone.max_forwards)
         return Callee(self.node.as_peer(callee), call_id, self.phone.offer, (*legs, *handsets))
 
-    async def _find_in_mesh(self, joint: Joint, target: str) -> Callee:
-        peer = await self.node.directory.resolve(target)
+    async def to_peer(self, joint: Joint, target: str, peer: Peer) -> Callee:
+        """Return the leg to the node of `peer`, called as `target`, and the offer for it; raise `Refusal`."""
         call_id = self.node.token()
         headers = () if self.referral is None else self.referral.headers()
         headers += tuple(("Diversion", str(each)) for each in self.diversions)
@@ -128,10 +145,12 @@ class Outgoing:
             phone_host=self.phone.phone_host,
             peer_host=leg.line.remote_host,
             phone_allowed=frozenset({allowed}),
+            anonymous=self.anonymous,
         )
         try:
             joint.media = await self.node.media.open(context)
-            return Callee(peer, call_id, await joint.offer("phone", self.phone.offer), (leg,))
+            offer = await joint.offer("phone", self.phone.offer)
+            return Callee(peer, call_id, offer, (leg,), is_anonymous=self.anonymous)
         except BaseException:
             await leg.aclose()
             raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 
-from sipgate.location import Binding
+from sipgate.location import Binding, each_once
 from sipgate.ports import LocalUser, Peer, Refusal
 from sipgate.transport import Address, TransportName
 from sipgate.ways import Way
@@ -18,11 +18,11 @@ from .node import Node
 def phones_of(
     node: Node, user: LocalUser, calling: Address | None = None, *, beside: bool = False
 ) -> tuple[Binding, ...]:
-    """Return the registered phones, without the calling one.
+    """Return the registered phones, each once, without the calling one.
 
     Raise `Refusal` 480 when there is none, unless the user can be reached `beside` them.
     """
-    bindings = node.location.bindings(user.username, node.clock())
+    bindings = each_once(node.location.bindings(user.username, node.clock()))
     others = tuple(each for each in bindings if calling not in [address_of(way) for way in each.route.ways])
     if others or beside:
         return others
@@ -43,7 +43,8 @@ def _leg(
 ) -> SipCalleeLeg:
     ways = phone.route.ways
     contact = node.phone_contact(caller.uri, phone.route.local_host, _transport(ways[0]))
-    invitation = Invitation(phone.contact, name_addr(caller), f"<{user.uri}>", call_id, max_forwards)
+    privacy = (("Privacy", "id"),) if caller.trust == "anonymous" else ()
+    invitation = Invitation(phone.contact, name_addr(caller), f"<{user.uri}>", call_id, max_forwards, privacy)
     line = PhoneLine(
         node.sender,
         contact,

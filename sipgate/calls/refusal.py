@@ -9,6 +9,7 @@ from sipgate.ports import Refusal
 from sipgate.protocol.diversion import Diversion, reason_of
 from sipgate.protocol.errors import SipError
 from sipgate.protocol.message import Request, Response, reply
+from sipgate.protocol.outbound import OPTION as OUTBOUND
 from sipgate.protocol.reasons import REASONS
 from sipgate.protocol.session_timer import MIN_SE
 
@@ -39,9 +40,11 @@ def supported(*, by_phones: bool) -> str:
     return SUPPORTED_BY_PHONES if by_phones else SUPPORTED
 
 
-def check_extensions(request: Request, *, from_phone: bool) -> None:
-    """Raise `BadExtension` when the request requires what we do not have."""
+def check_extensions(request: Request, *, from_phone: bool, on_connection: bool = False) -> None:
+    """Raise `BadExtension` when the request requires what we do not have: flows are for what comes on a connection."""
     done = supported(by_phones=from_phone).split(", ")
+    if from_phone and on_connection and request.method == "REGISTER":
+        done.append(OUTBOUND)
     required = [tag for tag in request.headers.get_all("Require") if tag.lower() not in done]
     tags = [*required, *request.headers.get_all("Proxy-Require")]
     if tags:

@@ -22,6 +22,10 @@ class Sender(Protocol):
         """Send the ACK of a 2xx."""
         ...
 
+    def leave(self, alone: str) -> None:
+        """Close what was opened for one anonymous call alone."""
+        ...
+
 
 class Sending:
     """A request on its way. `way` is the one that carried it, once there is a response."""

@@ -5,12 +5,13 @@ The node whose phone is sent on carries it out; any other passes it on over the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from sipgate.ports import Refusal
 from sipgate.protocol.refer import Refer
 
+from .borrowed import innermost
 from .leg import Leg, Reply
 from .sent_on import SentOn
 
@@ -35,11 +36,11 @@ class Exchange(Protocol):
 
 
 class Transfers:
-    """`other` gives the leg that a leg is joined with, when both are confirmed."""
+    """`joined` gives each leg with the one that it is joined with, when both are confirmed."""
 
-    def __init__(self, exchange: Exchange, other: Callable[[Leg], Leg | None]) -> None:
+    def __init__(self, exchange: Exchange, joined: Callable[[], Sequence[tuple[Leg, Leg]]]) -> None:
         self._exchange = exchange
-        self._other = other
+        self._joined = joined
         self._is_asking = False
         self._sent_on: SentOn | None = None
         self._passed_on: tuple[Leg, str] | None = None  # who has asked, for which target
@@ -51,6 +52,10 @@ class Transfers:
             or self._passed_on is not None
             or (self._sent_on is not None and self._sent_on.is_under_way)
         )
+
+    def _other(self, leg: Leg) -> Leg | None:
+        pairs = self._joined()
+        return next((beyond for mine, beyond in pairs if innermost(mine) is innermost(leg)), None)
 
     async def refer(self, leg: Leg, refer: Refer) -> Reply:
         """Do or pass on what the other side of `leg` asks for; return what to answer."""
@@ -91,5 +96,5 @@ class Transfers:
 
     async def left(self, leg: Leg) -> None:
         """The other side of `leg` has hung up: a phone that it has sent on goes on without it."""
-        if self._sent_on is not None and self._sent_on.transferor is leg:
+        if self._sent_on is not None and innermost(self._sent_on.transferor) is innermost(leg):
             await self._sent_on.transferor_left()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sipgate.authentication import Authenticator
+from sipgate.calls.anonymity import refuse_privacy
 from sipgate.calls.node import Node
 from sipgate.calls.refusal import refuse
 from sipgate.calls.switchboard import hops_left
@@ -38,6 +39,7 @@ class MessageFromPhone:
         request, flow = transaction.request, transaction.flow
         user = self.authenticator.user_of(request, 407, flow)
         hops_left(request)
+        refuse_privacy(request, "A message")
         target = mesh_uri(Uri.parse(request.uri), self.node.domain, {*self.own_hosts(), flow.local[0]})
         try:
             text = text_of(request)

@@ -13,7 +13,7 @@ from sipgate.addresses import free_port, our_address_towards
 from sipgate.calls.dialogs import Dialogs, Receiver
 from sipgate.calls.refusal import check_extensions, refuse
 from sipgate.endpoint import Endpoint
-from sipgate.ports import DomainNames, LocalUser, Refusal
+from sipgate.ports import DomainNames, Refusal
 from sipgate.protocol.errors import SipError
 from sipgate.protocol.message import Request
 from sipgate.protocol.public_address import is_public, is_unicast
@@ -136,11 +136,11 @@ class Domains:
             return False
         return Vias.local_host(server.host) is not None
 
-    def contact(self, user: LocalUser, server: Hop) -> str:
+    def contact(self, username: str, server: Hop) -> str:
         """Return our address towards a server, as a URI: nothing in it tells more of the user than the name."""
         parameter = "" if server.transport == "udp" else f";transport={server.transport}"
         host = host_in_uri(our_address_towards(server.host))
-        return f"sip:{user.username}@{host}:{self.port}{parameter}"
+        return f"sip:{username}@{host}:{self.port}{parameter}"
 
     async def _answer(self, transaction: ServerTransaction) -> None:
         """Take requests of calls that we have made, and turn away all others."""

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from sipgate.call_rules import Forwarded
+from sipgate.calls.anonymity import decide, dialled_with
 from sipgate.calls.callee_leg import Invitation
 from sipgate.calls.display import plain_name
 from sipgate.calls.happenings import Callee, Search
@@ -14,6 +15,7 @@ from sipgate.calls.node import Node
 from sipgate.calls.outgoing import CallingPhone, Outgoing, Referral
 from sipgate.events import CallPlain
 from sipgate.ports import LocalUser, MediaContext, Peer, Refusal
+from sipgate.protocol.privacy import ANONYMOUS, NAME, USER
 from sipgate.protocol.scanner import quote
 from sipgate.protocol.uri import Uri
 from sipgate.target import mesh_uri
@@ -28,28 +30,40 @@ OFF = "Only names at {0} can be called, such as bob@{0}: calls to other domains 
 
 @dataclass(frozen=True)
 class Dialled:
-    """Whom a phone means: somebody in the mesh by `target`, or somebody at a plain domain by `plain`, too."""
+    """Whom a phone means: somebody in the mesh by `target`, or somebody at a plain domain by `plain`, too.
+
+    `anonymous` is what a star code before the name asks for.
+    """
 
     target: str
     plain: Uri | None = None
+    anonymous: bool | None = None
 
     @classmethod
     def of(cls, uri: Uri, node: Node, own_hosts: Collection[str]) -> Dialled:
         """Read what was dialled; raise `Refusal` when it means nobody who can be called from here."""
+        uri, anonymous = dialled_with(uri)
         plain = plain_uri(uri, node.domain, own_hosts)
         if plain is None:
-            return cls(mesh_uri(uri, node.domain, own_hosts))
+            return cls(mesh_uri(uri, node.domain, own_hosts), None, anonymous)
         if node.domains is None:
             raise Refusal(404, OFF.format(node.domain))
-        return cls(shown(plain), plain)
+        return cls(shown(plain), plain, anonymous)
 
     def search(
-        self, node: Node, user: LocalUser, phone: CallingPhone, referral: Referral | None = None
+        self,
+        node: Node,
+        user: LocalUser,
+        phone: CallingPhone,
+        referral: Referral | None = None,
+        *,
+        asked: bool | None = None,
     ) -> Search:
-        """Return what finds them."""
+        """Return what finds them; `asked` is whether the phone's request wants an anonymous call."""
+        anonymous = decide(self.anonymous, asked, node.rules.calls_anonymously(user))
         if self.plain is None or node.domains is None:
-            return Outgoing(node, user, self.target, phone, referral)
-        return PlainOutgoing(node, node.domains, user, self.plain, phone)
+            return Outgoing(node, user, self.target, phone, referral, anonymous=anonymous)
+        return PlainOutgoing(node, node.domains, user, self.plain, phone, anonymous)
 
 
 @dataclass(frozen=True)
@@ -61,6 +75,7 @@ class PlainOutgoing:
     user: LocalUser
     uri: Uri
     phone: CallingPhone
+    anonymous: bool = False
 
     @property
     def target(self) -> str:
@@ -87,16 +102,18 @@ class PlainOutgoing:
             peer_host=leg.line.remote_host,
             phone_allowed=frozenset({allowed}),
             may_reach=self.domains.may_reach,
+            anonymous=self.anonymous,
         )
         try:
             joint.media = await self.node.media.open(context)
-            return Callee(peer, call_id, await joint.offer("phone", self.phone.offer), (leg,))
+            offer = await joint.offer("phone", self.phone.offer)
+            return Callee(peer, call_id, offer, (leg,), is_anonymous=self.anonymous)
         except BaseException:
             await leg.aclose()
             raise
 
     def _leg(self, servers: tuple[Hop, ...], peer: Peer, call: str, call_id: str) -> DomainLeg:
-        contact = self.domains.contact(self.user, servers[0])
+        contact = self.domains.contact(USER if self.anonymous else self.user.username, servers[0])
         line = DomainLine(
             self.domains.endpoint,
             f"<{contact}>",
@@ -106,7 +123,12 @@ class PlainOutgoing:
         )
         name = plain_name(self.user.display_name)
         from_ = f"{quote(name)} <{contact}>" if name else f"<{contact}>"
-        invitation = Invitation(str(self.uri), from_, f"<{self.uri}>", call_id, self.phone.max_forwards)
+        privacy: tuple[tuple[str, str], ...] = ()
+        if self.anonymous:
+            from_, privacy = f"{quote(NAME)} <{ANONYMOUS}>", (("Privacy", "id"),)
+        invitation = Invitation(
+            str(self.uri), from_, f"<{self.uri}>", call_id, self.phone.max_forwards, privacy
+        )
 
         def began() -> None:
             self.node.on_event(CallPlain(call, peer.uri))

@@ -21,7 +21,7 @@ from sipgate.events import (
     PhoneUnregistered,
 )
 from sipgate.identity import ReplayMemory
-from sipgate.location import Binding
+from sipgate.location import Binding, each_once
 from sipgate.ports import Audience, LocalUser, Peer, Refusal
 from sipgate.protocol.event_state import Publications
 from sipgate.protocol.message import reply
@@ -240,7 +240,8 @@ class Subscriptions:
         """Light or put out the lamps of all phones, also of those that have not subscribed."""
         for mailbox in self._mailboxes.values():
             mailbox.tell()
-            for phone in self._node.location.bindings(mailbox.user.username, self._node.clock()):
+            bindings = self._node.location.bindings(mailbox.user.username, self._node.clock())
+            for phone in each_once(bindings):
                 if not self._has_asked(mailbox.user, phone):
                     self._run(notify_unasked(self._node, mailbox, phone), "message waiting")
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sipgate.addresses import our_address_on
 from sipgate.authentication import Authenticator
+from sipgate.calls.anonymity import refuse_privacy
 from sipgate.calls.line import PhoneLine
 from sipgate.calls.node import Node
 from sipgate.ports import LocalUser, Refusal
@@ -55,7 +56,7 @@ class FromPhone:
             raise SipError(400, "Bad Contact")
         dialog = Dialog.as_uas(request, self.node.token())
         target = self._target(request, user, flow.local[0])
-        resource = self._resource(package, user, target)
+        resource = self._resource(request, package, user, target)
         contact = self.node.phone_contact(user.uri, our_address_on(flow), flow.transport)
         line = PhoneLine(self.node.sender, contact, ways_to(contacts[0].uri, flow))
         longest = self.node.limits.max_expires
@@ -93,13 +94,16 @@ class FromPhone:
         own = f"sip:{user.username}@{self.node.domain}"
         return user.uri if target == own or self.node.accounts.by_uri(target) == user else target
 
-    def _resource(self, package: str, user: LocalUser, target: str) -> Resource:
+    def _resource(self, request: Request, package: str, user: LocalUser, target: str) -> Resource:
         if package == MESSAGE_SUMMARY:
             if target != user.uri:
                 raise Refusal(403, "A phone can only ask for messages to its own user")
             return self.mailbox_of(user)
         whom = user if target == user.uri else self.node.accounts.by_uri(target)
-        return self.presences.of(whom) if whom is not None else self.watches.of(user, target)
+        if whom is not None:
+            return self.presences.of(whom)
+        refuse_privacy(request, "A look at whether somebody is there")
+        return self.watches.of(user, target)
 
 
 def _package(request: Request) -> str:

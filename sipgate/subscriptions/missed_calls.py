@@ -54,7 +54,9 @@ class MissedCalls:
     def observe(self, event: GatewayEvent) -> bool:
         """Take an event of the gateway; tell whether the list is another one now."""
         match event:
-            case CallStarted(direction="in", trust="new" | "introduced" | "pinned" | "verified"):
+            case CallStarted(
+                direction="in", trust="new" | "introduced" | "pinned" | "verified" | "anonymous"
+            ):
                 self._ringing[event.call] = event
             case CallAnswered():
                 answered = self._ringing.pop(event.call, None)

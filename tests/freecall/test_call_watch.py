@@ -40,7 +40,13 @@ class Scene:
         self.log.print_with(self.watch.observe)
 
     def start(self, call: str = "1", direction: str = "out", **fields: Any) -> None:
-        begin = {"peer": BOB, "display": "Bob", "trust": "pinned", "call_id": f"id-{call}"}
+        begin = {
+            "peer": BOB,
+            "display": "Bob",
+            "trust": "pinned",
+            "call_id": f"id-{call}",
+            "anonymous": False,
+        }
         self.log.emit("call_started", call=call, direction=direction, **{**begin, **fields})
 
     def end(self, call: str = "1", by: str = "peer", status: int = 200, reason: str = "bye") -> None:

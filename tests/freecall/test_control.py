@@ -12,6 +12,7 @@ import pytest
 from freecall.control import MAX_SOCKET_PATH, socket_path
 from freecall.control.client import ControlClient, NodeNotRunning, NodeRefused
 from freecall.control.server import serve
+from freecall.control.transfer_routes import transfer_routes
 from freecall.errors import FreeCallError
 from freecall.events import EventLog
 from sipgate.ports import Refusal
@@ -67,11 +68,18 @@ class SmallNode:
         self.ended.append(call)
         return call == "1"
 
+    async def transfer(self, call_id: str, target: str | None, consulted: str | None = None) -> str:
+        if call_id != "1":
+            raise KeyError(call_id)
+        if target == "sip:busy@mesh":
+            raise Refusal(486, "Busy")
+        return target or f"with {consulted}"
+
 
 @asynccontextmanager
 async def served(data: Path) -> AsyncIterator[tuple[SmallNode, ControlClient]]:
     node = SmallNode()
-    async with serve(node, data):
+    async with serve(node, data, transfer_routes(node)):
         yield node, ControlClient(data)
 
 
@@ -173,3 +181,30 @@ async def test_a_long_data_directory_still_has_a_socket(
     async with served(deep) as (_, client):
         assert await asyncio.to_thread(client.request, "GET", "/v1/status")
     shutil.rmtree(runtime)
+
+
+async def test_a_call_is_transferred_to_a_name_or_into_another_call(tmp_path: Path) -> None:
+    async with served(tmp_path) as (_, client):
+        for order, to in (({"to": "carol"}, "sip:carol@mesh"), ({"with": "2"}, "with 2")):
+            answer = await asyncio.to_thread(client.request, "POST", "/v1/calls/1/transfer", order)
+            assert answer == {"transferred": True, "to": to}
+
+
+@pytest.mark.parametrize(
+    ("path", "order", "status", "sentence"),
+    [
+        ("/v1/calls/2/transfer", {"to": "carol"}, 404, "no such call"),
+        ("/v1/calls/1/transfer", {"to": "busy"}, 409, "Busy"),
+        ("/v1/calls/1/transfer", {"to": "carol", "with": "2"}, 400, "Say where to"),
+        ("/v1/calls/1/transfer", {}, 400, "Say where to"),
+        ("/v1/calls/1/transfer", {"to": 5}, 400, "Say where to"),
+        ("/v1/calls/1/transfer", {"to": "carol@example.org"}, 400, "no mesh address"),
+    ],
+)
+async def test_a_transfer_that_cannot_be_is_a_sentence(
+    tmp_path: Path, path: str, order: dict[str, Any], status: int, sentence: str
+) -> None:
+    async with served(tmp_path) as (_, client):
+        with pytest.raises(NodeRefused, match=sentence) as caught:
+            await asyncio.to_thread(client.request, "POST", path, order)
+    assert caught.value.status == status

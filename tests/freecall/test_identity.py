@@ -175,3 +175,8 @@ async def test_the_users_own_key_speaks_for_the_node_and_a_new_calling_key_makes
     await check(
         third.keyring, third.delegation, third.public_key, now=NOW, uri=third.uri, node_public_key=node
     )
+
+
+async def test_nobody_is_called_anonymous(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="give no name"):
+        await opened(tmp_path / "d", Config(node=NodeConfig(name="Anonymous", openpgp="sequoia")))

@@ -32,6 +32,7 @@ def test_a_call_is_told_from_dialling_to_the_end() -> None:
         "display": "bob",
         "trust": "new",
         "call_id": "x",
+        "anonymous": False,
     }
     ended = {"call": "1", "peer": "sip:bob@mesh", "by": "peer", "reason": "", "status": 200}
     text = told(
@@ -171,3 +172,20 @@ def test_sound_that_does_not_get_there_is_said_and_when_it_does_again() -> None:
     assert text.count("No sound: bob@mesh does not hear you\n") == 1
     assert text.count("Sound again: bob@mesh and you hear each other") == 1
     assert "bob@mesh does not hear you and you do not hear bob@mesh" in told(started, heard("no", "no"))
+
+
+def test_calls_without_a_name_are_told_as_such() -> None:
+    common = {"call": "1", "display": "", "call_id": "x", "introduced_by": [], "anonymous": True}
+    nobody = {**common, "direction": "in", "peer": "sip:anonymous@anonymous.invalid", "trust": "anonymous"}
+    assert "anonymous is calling (does not say who)" in told(("call_started", nobody))
+    ours = {**common, "direction": "out", "peer": "sip:bob@mesh", "trust": "pinned"}
+    assert "Calling bob@mesh (same key as before), who is not told that it is you" in told(
+        ("call_started", ours)
+    )
+    secured = told(
+        ("call_started", nobody), ("call_secured", {**SECURED, "trust": "anonymous", "pinned": False})
+    )
+    assert "signed, and the key is not kept" in secured
+    assert "Compare these words" in secured
+    missed = told(("call_missed", {"peer": nobody["peer"], "trust": "anonymous"}))
+    assert "Missed: anonymous (does not say who)" in missed

@@ -33,10 +33,12 @@ class Side:
         """Note the letter."""
         self.posted.append((content_type, body))
 
-    def call(self, direction: str, peer: "Side", *, signed: bool = True, call: str = "c1") -> None:
+    def call(
+        self, direction: str, peer: "Side", *, signed: bool = True, call: str = "c1", hidden: bool = False
+    ) -> None:
         """Go through a call."""
         told: list[tuple[str, dict[str, object]]] = [
-            ("call_started", {"direction": direction, "peer": peer.uri, "trust": "new"}),
+            ("call_started", {"direction": direction, "peer": peer.uri, "trust": "new", "anonymous": hidden}),
             ("call_answered", {}),
             ("call_secured", {"signed": signed, "fingerprint": peer.keyring.fingerprint, "session": SESSION}),
             ("call_ended", {}),
@@ -102,12 +104,20 @@ async def test_a_wish_is_answered_and_each_side_keeps_the_others_word_once(tmp_p
         assert (alice.files, bob.files) == (3, 3)
 
 
+async def test_of_a_call_without_a_name_there_is_no_receipt(tmp_path: Path) -> None:
+    async with two(tmp_path) as (alice, bob):
+        alice.call("out", bob, hidden=True)
+        bob.call("in", alice, hidden=True)
+        await settle()
+        assert alice.posted == bob.posted == []
+
+
 async def test_a_wish_that_comes_before_the_end_is_answered_at_the_end(tmp_path: Path) -> None:
     async with two(tmp_path) as (alice, bob):
         alice.call("out", bob)
         await settle()
         told: list[tuple[str, dict[str, object]]] = [
-            ("call_started", {"direction": "in", "peer": alice.uri, "trust": "pinned"}),
+            ("call_started", {"direction": "in", "peer": alice.uri, "trust": "pinned", "anonymous": False}),
             ("call_answered", {}),
             ("call_secured", {"signed": True, "fingerprint": alice.keyring.fingerprint, "session": SESSION}),
         ]

@@ -1,10 +1,12 @@
 """Transfer and forwarding with real phones: the new pair of three nodes hears each other and has confirmed anew."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +17,8 @@ from media.protocol.g711 import decode
 from tests.kit.baresip import Baresip, Line
 from tests.kit.capture import Capture, PhoneTraffic
 from tests.kit.linphone import Linphone
-from tests.kit.nodes import DataDirectory, Node, resolves
+from tests.kit.nodes import ROOT, DataDirectory, Node, command, resolves
+from tests.kit.process import run
 from tests.kit.site import answer, connect
 from tests.kit.speech import main_frequency, make_tone, read_wav
 
@@ -130,6 +133,52 @@ async def test_an_attended_transfer_by_linphone(three: Three) -> None:
             assert (told["part"], told["by"], told["whom"]) == ("target", three.alice.uri, three.bob.uri)
             for _ in range(2):
                 await three.alice.event("call_ended")
+        await hear(three, (bob, "carol"), (carol, "bob"))
+        await carol.hang_up()
+        await bob.event("CALL_CLOSED")
+
+
+async def ordered(node: Node, *arguments: str) -> dict[str, object]:
+    """Let a node's user order something of `fc-calls`; return what it answers."""
+    done = await run(command("calls", "--data", str(node.data), *arguments, "--json"), cwd=ROOT, timeout=30)
+    assert done.code == 0, done
+    answer: dict[str, object] = json.loads(done.stdout)
+    return answer
+
+
+async def call_ids(node: Node) -> dict[str, str]:
+    """Return the ids of a node's calls, by the name of the peer."""
+    listed: Any = await ordered(node, "list")
+    return {each["peer"]: each["call"] for each in listed["calls"]}
+
+
+@pytest.mark.parametrize("attended", [False, True], ids=["blind", "attended"])
+async def test_a_transfer_by_the_command(three: Three, attended: bool) -> None:
+    uri = three.carol.uri
+    async with (
+        three.phone(three.alice) as alice,
+        three.phone(three.bob) as bob,
+        three.phone(three.carol, answers_by_itself=not attended) as carol,
+    ):
+        await connect(alice, bob, three.bob.uri)
+        for node in (three.alice, three.bob):
+            await node.event("call_secured")
+        if attended:
+            await connect(alice, carol, uri)
+            await three.carol.event("call_secured", peer=three.alice.uri)
+        calls = await call_ids(three.alice)
+        where = ("--with", calls[uri]) if attended else (uri,)
+        assert await ordered(three.alice, "transfer", calls[three.bob.uri], *where) == {
+            "transferred": True,
+            "to": uri,
+        }
+        near = await three.bob.event("call_secured", peer=uri)
+        far = await three.carol.event("call_secured", peer=three.bob.uri)
+        assert near["words"] == far["words"]
+        for _ in calls:
+            await alice.event("CALL_CLOSED")
+            await three.alice.event("call_ended")
+        assert await call_ids(three.alice) == {}
         await hear(three, (bob, "carol"), (carol, "bob"))
         await carol.hang_up()
         await bob.event("CALL_CLOSED")

@@ -58,7 +58,7 @@ class Baresip:
     Entering starts it and, unless `must_register` is False, waits until it is registered. Leaving makes it
     unregister and quit. `speech` is the WAV file it plays into each call, mono and at the rate of `codec`.
     `encryption` is baresip's word for the media (`srtp-mand`). `modules` are loaded beside those of every call
-    (`presence`, `mwi`), `contacts` are lines of its contact list.
+    (`presence`, `mwi`), `contacts` are lines of its contact list. With `keeps_flow` it registers as RFC 5626 says.
     """
 
     line: Line
@@ -73,6 +73,7 @@ class Baresip:
     contacts: Sequence[str] = ()
     publishes: bool = False
     encryption: str = ""
+    keeps_flow: bool = False
     sip_port: int = field(default=0, init=False)
     rtp_ports: range = field(default=range(0), init=False)
     journal: Journal = field(init=False)
@@ -209,6 +210,7 @@ class Baresip:
             f";audio_codecs={RATES[self.codec]};ptime=20"
             f"{';pubint=60' if self.publishes else ''}"
             f"{f';mediaenc={self.encryption}' if self.encryption else ''}"
+            f"{';sipnat=outbound' if self.keeps_flow else ''}"
         )
 
     def _settings(self, control_port: int) -> Iterator[str]:

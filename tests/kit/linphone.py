@@ -58,6 +58,7 @@ reg_expires=60
 reg_sendregister=1
 publish={publish}
 publish_expires=60
+privacy={privacy}
 [auth_info_0]
 username={name}
 userid={name}
@@ -76,7 +77,8 @@ enabled=1
 class Linphone:
     """One phone (G.711); an async context manager. It answers by itself and plays `speech` (8 kHz, mono).
 
-    `encryption` is linphone's word: none, srtp, zrtp or dtls.
+    `encryption` is linphone's word: none, srtp, zrtp or dtls. `privacy` adds up its numbers for the Privacy header:
+    1 user, 2 header, 4 session, 8 id, 16 critical.
 
     It subscribes to the presence of its `friends` (URIs) and says on the terminal when one comes or goes.
     """
@@ -88,6 +90,7 @@ class Linphone:
     friends: Sequence[str] = ()
     publishes: bool = False
     encryption: str = "none"
+    privacy: int = 0x8000  # whatever is its default
     journal: Journal = field(init=False)
     _folder: Path = field(init=False)
     _terminal: int = field(init=False)
@@ -159,6 +162,7 @@ class Linphone:
         )
         return friends + CONFIGURATION.format(
             publish=int(self.publishes),
+            privacy=self.privacy,
             encryption=self.encryption,
             ports=f"sip_port={ports[0]}\nsip_tcp_port={ports[1]}\nsip_tls_port=0",
             rtp_port=rtp_port,

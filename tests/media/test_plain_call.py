@@ -24,13 +24,16 @@ def port_of(description: bytes, at: int = 0) -> int:
 
 
 @contextlib.asynccontextmanager
-async def call(*, private: bool = True) -> AsyncIterator[tuple[PlainCall, Phone, Phone]]:
+async def call(
+    *, private: bool = True, anonymous: bool = False
+) -> AsyncIterator[tuple[PlainCall, Phone, Phone]]:
     made = PlainCall(
         phone_host=LOOPBACK,
         phone_allowed=frozenset({LOOPBACK}),
         far_host=LOOPBACK,
         peer_host=LOOPBACK,
         may_reach=lambda _host: private,
+        anonymous=anonymous,
     )
     near, far = await Phone().open(), await Phone().open()
     yield made, near, far

@@ -34,6 +34,9 @@ class Rules:
             raise Forwarded(self.to, self.why, "Bob's calls go to carol@mesh now")
         return self.seconds
 
+    def calls_anonymously(self, user: LocalUser) -> bool:  # noqa: ARG002
+        return False
+
     def instead(self, user: LocalUser, caller: Peer, refusal: Refusal, *, has_rung: bool) -> Refusal:  # noqa: ARG002
         if refusal.status not in self.statuses:
             return refusal

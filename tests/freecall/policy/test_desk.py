@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from freecall.errors import FreeCallError, NotAMeshUri
+from freecall.mesh_uri import ANONYMOUS
 from freecall.policy.budget import HOUR
 from freecall.policy.called import DAY, MAX_CALLED
 from freecall.policy.desk import TELL_EVERY, NobodyToBlock, PolicyDesk, Rules
-from freecall.policy.ladder import Rung, Strangers
+from freecall.policy.ladder import Anonymous, Rung, Strangers
 from freecall.policy.work import Worker
 from freecall.store import FileStore
 from sipgate.events import CallMissed, CallStarted
@@ -36,6 +37,7 @@ class House:
     folder: Path
     strangers: Strangers = "ring"
     rings: int = 3
+    anonymous: Anonymous = "stranger"
     now: float = 1000.0
     told: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     hidden: list[str] = field(default_factory=list)
@@ -47,7 +49,7 @@ class House:
     def open(self) -> PolicyDesk:
         desk = PolicyDesk(
             "bob",
-            Rules(self.strangers, self.rings),
+            Rules(self.strangers, self.rings, self.anonymous),
             FileStore(self.folder / "blocked.json"),
             self.pins,
             self.rank,
@@ -67,6 +69,8 @@ class House:
             raise Refusal(403, "The caller could not show who they are")
         fingerprint = SignedDelegation.parse(caller.delegation).fingerprint
         known = await self.rank(caller.uri, fingerprint) is Rung.CONTACT
+        if "anonymous" in caller.uri:
+            return Peer(ANONYMOUS, "Anonymous", "anonymous", fingerprint, b"n" * 32, known=False)
         trust = "pinned" if known else "new"
         return Peer(caller.uri, caller.display_name, trust, fingerprint, b"n" * 32, known)  # type: ignore[arg-type]
 
@@ -275,3 +279,49 @@ async def test_those_who_have_called_are_remembered_but_not_for_ever(tmp_path: P
         await guard.admit(caller(f"n{number}", f"{number:040X}"))
     assert len(house.desk._recent) == 200
     assert house.desk.block("n299@mesh")["fingerprint"] == f"{299:040X}"
+
+
+def nobody(key: str = ALICE, host: str = "192.0.2.1") -> IncomingCaller:
+    """Somebody under a key made for this call."""
+    known = caller("alice", key, host)
+    uri = self_certifying_uri("anonymous", key)
+    signed = SignedDelegation(Delegation(uri, b"n" * 32, 1, 2_000_000_000), key, b"signature")
+    return replace(known, uri=uri, delegation=bytes(signed), display_name="Anonymous")
+
+
+async def test_who_does_not_say_who_they_are_is_a_stranger_under_whatever_key(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    keys = [f"{number:040X}" for number in range(5)]
+    rung = [await house.call(nobody(key, host=f"192.0.{number}.1")) for number, key in enumerate(keys)]
+    assert rung == [180, 180, 180, 480, 480]
+
+
+async def test_the_key_of_a_contact_does_not_open_the_door_to_an_anonymous_call(tmp_path: Path) -> None:
+    house = House(tmp_path, strangers="refuse")
+    house.pins.pin("sip:alice@mesh", ALICE, b"key", 1.0)
+    house.pins.pin(self_certifying_uri("anonymous", ALICE), ALICE, b"key", 1.0)
+    assert await house.call(caller()) == 180
+    refused = await house.refusal(nobody())
+    assert (refused.status, refused.reason) == (433, "bob takes no anonymous calls. Call with your name.")
+
+
+@pytest.mark.parametrize(
+    ("strangers", "anonymous", "status"),
+    [("ring", "refuse", 433), ("refuse", "ring", 180), ("ring", "work", 401), ("message", "stranger", 480)],
+)
+async def test_anonymous_callers_may_have_a_rule_of_their_own(
+    tmp_path: Path, strangers: Strangers, anonymous: Anonymous, status: int
+) -> None:
+    assert await House(tmp_path, strangers, anonymous=anonymous).call(nobody()) == status
+
+
+async def test_the_last_caller_is_not_blocked_who_was_anonymous_and_the_user_hears_what_helps(
+    tmp_path: Path,
+) -> None:
+    house = House(tmp_path)
+    assert await house.call(nobody()) == 180
+    house.desk.heed(CallStarted("1", "in", ANONYMOUS, "Anonymous", "anonymous", "id", anonymous=True))
+    for blocks in (house.desk.block_last_caller, lambda: house.desk.block("anonymous")):
+        with pytest.raises(NobodyToBlock, match='anonymous = "refuse"'):
+            blocks()
+    assert house.desk.blocked() == []

@@ -29,6 +29,7 @@ class FakeFlow:
     local: Address = ("127.0.0.1", 5060)
     is_closed: bool = False
     node_public_key: bytes | None = None
+    is_anonymous: bool = False
 
     async def closed(self) -> None: ...
 

@@ -90,6 +90,29 @@ async def test_a_call_to_another_domain_and_what_is_said_of_it(transport: str) -
     assert context.may_reach("10.0.0.1")
 
 
+@pytest.mark.parametrize(("dialled", "privacy"), [(CAROL, "id"), ("sip:*67carol@example.org", "none")])
+async def test_another_domain_is_not_told_whose_call_it_is_when_that_is_to_be_kept_back(
+    dialled: str, privacy: str
+) -> None:
+    async with site() as it:
+        call = await it.alice.call(dialled, Privacy=privacy)
+        rung = await it.carol.rung()
+        invite = rung.invite
+        assert invite is not None
+        assert invite.from_.display_name == "Anonymous"
+        assert str(invite.from_.uri) == "sip:anonymous@anonymous.invalid"
+        assert invite.headers.get("Privacy") == "id"
+        assert "P-Asserted-Identity" not in invite.headers
+        assert b"alice" not in bytes(invite).lower()
+        assert it.node.media.opened[0].context.anonymous
+        await rung.answer()
+        await call.response(200)
+        assert (await rung.hang_up()).status == 200
+        await call.ended()
+    started = next(event for event in it.node.events if isinstance(event, CallStarted))
+    assert (started.peer, started.anonymous) == (CAROL, True)
+
+
 async def test_the_far_side_hangs_up() -> None:
     async with site() as it:
         call, rung = await it.talking()

@@ -9,6 +9,8 @@ from sipgate.protocol.digest import Credentials
 from sipgate.protocol.errors import SipError
 from sipgate.protocol.message import Message, Request, parse_message, reply
 from sipgate.protocol.multipart import parse as parse_multipart
+from sipgate.protocol.outbound import wants_outbound
+from sipgate.protocol.privacy import Privacy
 from sipgate.protocol.validate import validate_request
 
 
@@ -18,6 +20,8 @@ def views(message: Message) -> Iterator[Callable[[], Any]]:
         yield lambda: validate_request(message)
         yield lambda: passport.verify(message)
         yield lambda: reply(message, 200, tag="ours")
+        yield lambda: Privacy.of(message)
+        yield lambda: wants_outbound(message)
     for name in ("vias", "top_via", "from_", "to", "call_id", "cseq", "contacts", "routes", "record_routes"):
         yield lambda name=name: getattr(message, name)  # type: ignore[misc]
     for name in ("max_forwards", "expires", "content_type"):
