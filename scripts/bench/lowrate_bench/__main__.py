@@ -71,7 +71,9 @@ def figures(section: str, ours: Outcome, direct: Outcome, seconds: float) -> lis
     up: dict[str, float | None] = {OURS: ours.up_seconds, DIRECT: direct.up_seconds}
     silence: dict[str, float | None] = {OURS: ours.longest_silence, DIRECT: direct.longest_silence}
     setting_up: dict[str, float | None] = {OURS: ours.setting_up / 1000, DIRECT: direct.setting_up / 1000}
+    dials: dict[str, float | None] = {OURS: ours.dials, DIRECT: direct.dials}
     found = [
+        Figure(section, "dialled until it rang", "times", dials),
         Figure(section, "call up", "s", up, seconds - SETTLING_SECONDS, more_is_better=True),
         Figure(section, "longest pause between two packets at a phone", "s", silence),
     ]

@@ -1,9 +1,10 @@
 """Calls on a poor line, through two nodes and from phone to phone."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 from tests.kit import baresip
 from tests.kit.baresip import Baresip
 from tests.kit.capture import Capture
-from tests.kit.journal import Journal
+from tests.kit.journal import Event, Journal
 from tests.kit.netns import free_ports
 from tests.kit.nodes import ROOT, DataDirectory, Node, resolves
 from tests.kit.process import Program, run
@@ -32,10 +33,11 @@ HOSTS = ("a", "b")
 
 @dataclass(frozen=True)
 class Call:
-    """A call that stands: both hosts, and whether both ends still take it for a call."""
+    """A call that stands: both hosts, whether both ends still take it for a call, how often it was dialled."""
 
     sides: tuple[Side, Side]
     is_up: Callable[[], bool]
+    dials: int
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class Outcome:
     setting_up: int
     up_seconds: float
     longest_silence: float
+    dials: int
 
 
 async def watch(call: Call, seconds: float) -> Outcome:
@@ -64,6 +67,7 @@ async def watch(call: Call, seconds: float) -> Outcome:
         setting_up=sum(packet.size for side in call.sides for packet in side.sent(before)),
         up_seconds=min(max(times) for times in heard) - begin if call.is_up() else 0.0,
         longest_silence=max(later - at for times in heard for at, later in pairwise(times)),
+        dials=call.dials,
     )
 
 
@@ -71,7 +75,7 @@ async def watch(call: Call, seconds: float) -> Outcome:
 async def through_nodes(ptime_ms: int, speech: Path) -> AsyncIterator[Call]:
     """Two nodes on the poor line, a phone beside each, in a call that is confirmed and heard at both ends."""
     async with AsyncExitStack() as stack:
-        wire = stack.enter_context(Wire(POOR))
+        wire = stack.enter_context(Wire(replace(POOR, loss=0)))  # who knows one node only loses it easily
         wires, phones = await _captures(stack, wire, "eth0"), await _captures(stack, wire, "lo")
         nodes: list[Node] = []
         for host, name in zip(HOSTS, ("alice", "bob"), strict=True):
@@ -87,19 +91,22 @@ async def through_nodes(ptime_ms: int, speech: Path) -> AsyncIterator[Call]:
         alice, bob = nodes
         await resolves(alice, bob, timeout=PATIENCE)
         await bob.knows(alice.uri)
+        wire.line = POOR
         begin = _baresips if ptime_ms <= LONGEST_BARESIP_MS else _talkers
-        ports, phones_are_up = await begin(stack, alice, bob, ptime_ms, speech)
+        its = await begin(stack, alice, bob, ptime_ms, speech)
         for node in nodes:
             secured = await node.event("call_secured", timeout=PATIENCE)
             assert secured["signed"] is True, secured
             await node.event("call_hearing", timeout=PATIENCE, they_hear_you="yes", you_hear_them="yes")
         sides = [
             Side(wire.address(host), outside, inside, "127.0.0.1", own)
-            for host, outside, inside, own in zip(HOSTS, wires, phones, ports, strict=True)
+            for host, outside, inside, own in zip(HOSTS, wires, phones, its.ports, strict=True)
         ]
+        ends = len(_ends(nodes))
         yield Call(
             (sides[0], sides[1]),
-            lambda: phones_are_up() and not any(node.journal.has("call_ended") for node in nodes),
+            lambda: its.is_up() and len(_ends(nodes)) == ends,
+            its.dials,
         )
 
 
@@ -110,14 +117,26 @@ async def directly(ptime_ms: int, speech: Path) -> AsyncIterator[Call]:
         wire = stack.enter_context(Wire(POOR))
         wires = await _captures(stack, wire, "eth0")
         begin = _direct_baresips if ptime_ms <= LONGEST_BARESIP_MS else _direct_talkers
-        ports, is_up = await begin(stack, wire, ptime_ms, speech)
+        its = await begin(stack, wire, ptime_ms, speech)
         addresses = [wire.address(host) for host in HOSTS]
-        sides = [Side(at, seen, seen, at, own) for at, seen, own in zip(addresses, wires, ports, strict=True)]
-        yield Call((sides[0], sides[1]), is_up)
+        sides = [
+            Side(at, seen, seen, at, own) for at, seen, own in zip(addresses, wires, its.ports, strict=True)
+        ]
+        yield Call((sides[0], sides[1]), its.is_up, its.dials)
 
 
-Phones = tuple[list[range], Callable[[], bool]]
-"""The RTP and RTCP ports of both phones, and whether both are in the call."""
+def _ends(nodes: list[Node]) -> list[Event]:
+    """Return the calls that have ended, those that never stood too."""
+    return [event for node in nodes for event in node.journal.all if event["event"] == "call_ended"]
+
+
+@dataclass(frozen=True)
+class Phones:
+    """The RTP and RTCP ports of both, whether both are in the call, how often they had to dial."""
+
+    ports: list[range]
+    is_up: Callable[[], bool]
+    dials: int = 1
 
 
 async def _captures(stack: AsyncExitStack, wire: Wire, interface: str) -> list[Capture]:
@@ -161,15 +180,23 @@ async def _direct_baresips(stack: AsyncExitStack, wire: Wire, ptime_ms: int, spe
 
 
 async def _connected(near: Baresip, far: Baresip, uri: str) -> Phones:
-    await near.dial(uri)
-    await far.event("CALL_INCOMING", timeout=PATIENCE)
+    dials = 0
+    while True:
+        dials += 1
+        await near.dial(uri)
+        news = await near.event("CALL_RINGING", "CALL_PROGRESS", "CALL_CLOSED", timeout=PATIENCE)
+        if news["type"] != "CALL_CLOSED":
+            break
+        print(f"call {dials} failed: {news.get('param')}", file=sys.stderr)
+    await far.event("CALL_INCOMING")
     await far.accept()
     for phone in (far, near):
         await phone.event("CALL_ESTABLISHED", timeout=PATIENCE)
-    return [
-        near.rtp_ports,
-        far.rtp_ports,
-    ], lambda: not any(phone.journal.has("CALL_CLOSED") for phone in (near, far))
+    return Phones(
+        [near.rtp_ports, far.rtp_ports],
+        lambda: not any(phone.journal.has("CALL_CLOSED") for phone in (near, far)),
+        dials,
+    )
 
 
 async def _talker(stack: AsyncExitStack, namespace: str | None, options: Options) -> Journal:
@@ -195,7 +222,8 @@ async def _talkers(stack: AsyncExitStack, alice: Node, bob: Node, ptime_ms: int,
         await journals[-1].wait("ready")
     for journal in journals:
         await journal.wait("talking", timeout=PATIENCE)
-    return ports[::-1], lambda: not any(journal.has("ended") for journal in journals)
+    dials = 1 + sum(event["type"] == "refused" for event in journals[1].all)
+    return Phones(ports[::-1], lambda: not any(journal.has("ended") for journal in journals), dials)
 
 
 async def _direct_talkers(stack: AsyncExitStack, wire: Wire, ptime_ms: int, _speech: Path) -> Phones:
@@ -205,7 +233,7 @@ async def _direct_talkers(stack: AsyncExitStack, wire: Wire, ptime_ms: int, _spe
         options = Options(wire.address(host), ports[index], ptime_ms, direct_to=to)
         journal = await _talker(stack, wire.namespace(host), options)
         await journal.wait("talking")
-    return [range(port, port + 2) for port in ports], lambda: True
+    return Phones([range(port, port + 2) for port in ports], lambda: True)
 
 
 async def both(ptime_ms: int, speech: Path, seconds: float) -> tuple[Outcome, Outcome]:

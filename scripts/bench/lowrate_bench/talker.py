@@ -1,7 +1,8 @@
 """A scripted phone: Opus-sized packets that hold more sound than baresip's can. Runs as a process in a namespace.
 
 `python -m scripts.bench.lowrate_bench.talker OPTIONS-AS-JSON`; prints `ready`, `ringing`, `talking` and, when the other
-side hangs up, `ended`, each a line. It talks until it is killed.
+side hangs up, `ended`, each a line; `refused` for each call that failed, before it dials again. It talks until it is
+killed.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import secrets
 import struct
 import sys
 from dataclasses import asdict, dataclass
+from functools import partial
 
 from tests.kit.sip_phone import PhoneCall, SipPhone
 
@@ -79,6 +81,11 @@ async def converse(options: Options, call: PhoneCall, description: bytes) -> Non
         say("ended")
 
 
+def is_answered(call: PhoneCall) -> bool:
+    """Tell whether a final response is there."""
+    return bool(call.responses) and call.responses[-1].status >= 200
+
+
 async def main(options: Options) -> None:
     """Call, or wait for a call and answer; then talk."""
     if options.direct_to:
@@ -91,11 +98,15 @@ async def main(options: Options) -> None:
         assert (await phone.register()).status == 200
         say("ready")
         if options.calls:
-            call = await phone.call(options.calls, options.sdp())
-            async with call.news:
-                await call.news.wait_for(lambda: call.responses and call.responses[-1].status >= 200)
-            answer = call.responses[-1]
-            assert answer.status == 200, f"{answer.status} {answer.reason}"
+            while True:
+                call = await phone.call(options.calls, options.sdp())
+                async with call.news:
+                    await call.news.wait_for(partial(is_answered, call))
+                answer = call.responses[-1]
+                if answer.status == 200:
+                    break
+                print(answer.status, answer.reason, file=sys.stderr)
+                say("refused")
             await converse(options, call, answer.body)
         else:
             call = await phone.incoming.get()
