@@ -1,5 +1,6 @@
 """Figures, each beside its peers', as a table and as JSON."""
 
+import json
 import os
 import platform
 from collections.abc import Iterable, Sequence
@@ -108,6 +109,25 @@ def table(figures: Iterable[Figure], layout: Layout) -> str:
         )
         parts.append("\n".join([*lines, "", *notes] if notes else lines))
     return "\n\n".join(parts)
+
+
+def publish(figures: Sequence[Figure], layout: Layout, before: dict[str, Any], *, as_json: bool) -> int:
+    """Print the figures for people or programs, with the machine as it was before and is now.
+
+    Return the exit status: 1 when a target is missed.
+    """
+    after = machine()
+    if as_json:
+        report = {
+            "machine": {**before, "load_after": after["load"]},
+            "figures": [one.as_json() for one in figures],
+        }
+        print(json.dumps(report, indent=1, ensure_ascii=False))
+    else:
+        print(table(figures, layout))
+        loads = f"load {before['load'][0]} before, {after['load'][0]} after"
+        print(f"\n{before['cores']} cores, {loads}; Python {before['python']}, {before['system']}")
+    return 0 if all(one.is_reached is not False for one in figures) else 1
 
 
 def _row(figure: Figure, peers: Sequence[str]) -> str:

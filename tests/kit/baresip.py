@@ -58,7 +58,8 @@ class Baresip:
     Entering starts it and, unless `must_register` is False, waits until it is registered. Leaving makes it
     unregister and quit. `speech` is the WAV file it plays into each call, mono and at the rate of `codec`.
     `encryption` is baresip's word for the media (`srtp-mand`). `modules` are loaded beside those of every call
-    (`presence`, `mwi`), `contacts` are lines of its contact list. With `keeps_flow` it registers as RFC 5626 says.
+    (`presence`, `mwi`), `contacts` are lines of its contact list, `settings` more lines of its configuration.
+    `ptime_ms` is how much sound a packet holds: with Opus up to 60. With `keeps_flow` it registers as RFC 5626 says.
     """
 
     line: Line
@@ -74,6 +75,8 @@ class Baresip:
     publishes: bool = False
     encryption: str = ""
     keeps_flow: bool = False
+    ptime_ms: int = 20
+    settings: Sequence[str] = ()
     sip_port: int = field(default=0, init=False)
     rtp_ports: range = field(default=range(0), init=False)
     journal: Journal = field(init=False)
@@ -207,7 +210,7 @@ class Baresip:
             f"<sip:{line.username}@{line.domain}>;auth_user={line.login or line.username};auth_pass={line.password}"
             f';outbound="sip:{line.host}:{line.port};transport={self.transport}";regint=60'
             f";answermode={'auto' if self.answers_by_itself else 'manual'}"
-            f";audio_codecs={RATES[self.codec]};ptime=20"
+            f";audio_codecs={RATES[self.codec]};ptime={self.ptime_ms}"
             f"{';pubint=60' if self.publishes else ''}"
             f"{f';mediaenc={self.encryption}' if self.encryption else ''}"
             f"{';sipnat=outbound' if self.keeps_flow else ''}"
@@ -231,6 +234,7 @@ class Baresip:
         yield from ("module_tmp account.so", "module_app menu.so", "module_app ctrl_tcp.so")
         yield from (f"module_app {module}.so" for module in self.modules)
         yield f"ctrl_tcp_listen 127.0.0.1:{control_port}"
+        yield from self.settings
 
 
 def _is_registration(event: Event) -> bool:

@@ -17,7 +17,10 @@ Address = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """One UDP datagram or TCP segment; `at` is when the kernel saw it, in Unix seconds, `sequence` is TCP's."""
+    """One UDP datagram or TCP segment; `at` is when the kernel saw it, in Unix seconds, `sequence` is TCP's.
+
+    `size` counts the IP packet with all its headers, in bytes.
+    """
 
     at: float
     protocol: str
@@ -25,6 +28,7 @@ class Packet:
     destination: Address
     payload: bytes
     sequence: int = 0
+    size: int = 0
 
 
 def parse_frame(frame: bytes, at: float) -> Packet | None:
@@ -36,10 +40,11 @@ def parse_frame(frame: bytes, at: float) -> Packet | None:
         if fragment & 0x3FFF:
             return None
         body = frame[start : 14 + size]
-        return _segment(frame[23], _text(frame[26:30]), _text(frame[30:34]), body, at)
+        return _segment(frame[23], _text(frame[26:30]), _text(frame[30:34]), body, at, size)
     if ethertype == b"\x86\xdd" and len(frame) >= 54:
         (size,) = struct.unpack("!H", frame[18:20])
-        return _segment(frame[20], _text(frame[22:38]), _text(frame[38:54]), frame[54 : 54 + size], at)
+        body = frame[54 : 54 + size]
+        return _segment(frame[20], _text(frame[22:38]), _text(frame[38:54]), body, at, 40 + size)
     return None
 
 
@@ -47,14 +52,16 @@ def _text(address: bytes) -> str:
     return str(ipaddress.ip_address(address))
 
 
-def _segment(protocol: int, source: str, destination: str, body: bytes, at: float) -> Packet | None:
+def _segment(
+    protocol: int, source: str, destination: str, body: bytes, at: float, size: int
+) -> Packet | None:
     if protocol == 17 and len(body) >= 8:
         sport, dport = struct.unpack("!HH", body[:4])
-        return Packet(at, "udp", (source, sport), (destination, dport), body[8:])
+        return Packet(at, "udp", (source, sport), (destination, dport), body[8:], size=size)
     if protocol == 6 and len(body) >= 20:
         sport, dport, sequence = struct.unpack("!HHI", body[:8])
         payload = body[(body[12] >> 4) * 4 :]
-        return Packet(at, "tcp", (source, sport), (destination, dport), payload, sequence)
+        return Packet(at, "tcp", (source, sport), (destination, dport), payload, sequence, size)
     return None
 
 

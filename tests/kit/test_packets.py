@@ -85,7 +85,7 @@ def test_a_frame_gives_its_addresses_and_its_payload() -> None:
     body = struct.pack("!HHHH", 5000, 6000, 11, 0) + b"abc"
     ip = struct.pack("!BBHHHBBH4B4B", 0x45, 0, 20 + len(body), 0, 0, 64, 17, 0, 10, 0, 0, 1, 10, 0, 0, 2)
     packet = parse_frame(bytes(12) + b"\x08\x00" + ip + body + b"padding", 1.5)
-    assert packet == Packet(1.5, "udp", ("10.0.0.1", 5000), ("10.0.0.2", 6000), b"abc")
+    assert packet == Packet(1.5, "udp", ("10.0.0.1", 5000), ("10.0.0.2", 6000), b"abc", size=31)
     assert parse_frame(bytes(12) + b"\x08\x06" + ip + body, 0.0) is None
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.bench.report import OURS, Figure, Layout, percentile, table
+from scripts.bench.report import OURS, Figure, Layout, machine, percentile, publish, table
 from tests.kit.process import run
 
 ROOT = Path(__file__).parents[2]
@@ -40,6 +40,16 @@ def test_percentiles_lie_between_the_samples() -> None:
     assert percentile([], 50) is None
     assert percentile([3, 1, 2], 50) == 2
     assert percentile([0, 10], 95) == pytest.approx(9.5)
+
+
+def test_what_is_published_is_for_people_or_for_programs_and_a_missed_target_fails(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    missed = [Figure("speed", "pause", "s", {OURS: 3, "other": 1}, 2)]
+    assert publish(missed, LAYOUT, machine(), as_json=True) == 1
+    assert json.loads(capsys.readouterr().out)["figures"] == [missed[0].as_json()]
+    assert publish([Figure("speed", "pause", "s", {OURS: 1}, 2)], LAYOUT, machine(), as_json=False) == 0
+    assert "| pause, s | 2 reached | 1 | - | - |" in capsys.readouterr().out
 
 
 @pytest.mark.interop

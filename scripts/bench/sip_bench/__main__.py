@@ -1,11 +1,10 @@
 """Runs the benchmark of the SIP side. Start it by scripts/bench/sip."""
 
 import argparse
-import json
 import sys
 from collections.abc import Callable
 
-from scripts.bench.report import Figure, Layout, machine, table
+from scripts.bench.report import Figure, Layout, machine, publish
 
 from . import delay, load, parser
 
@@ -51,18 +50,7 @@ def main() -> int:
     figures: list[Figure] = []
     for name in options.sections or known:
         figures += known[name]()
-    after = machine()
-    if options.json:
-        report = {
-            "machine": {**before, "load_after": after["load"]},
-            "figures": [one.as_json() for one in figures],
-        }
-        print(json.dumps(report, indent=1, ensure_ascii=False))
-    else:
-        print(table(figures, LAYOUT))
-        loads = f"load {before['load'][0]} before, {after['load'][0]} after"
-        print(f"\n{before['cores']} cores, {loads}; Python {before['python']}, {before['system']}")
-    return 0 if all(one.is_reached is not False for one in figures) else 1
+    return publish(figures, LAYOUT, before, as_json=options.json)
 
 
 if __name__ == "__main__":

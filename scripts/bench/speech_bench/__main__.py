@@ -2,13 +2,12 @@
 
 import argparse
 import asyncio
-import json
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from scripts.bench.report import OURS, Figure, Layout, machine, table
+from scripts.bench.report import OURS, Figure, Layout, machine, publish
 from tests.kit.baresip import SAMPLE_RATES
 from tests.kit.speech import make_speech
 
@@ -84,15 +83,7 @@ def main() -> int:
     options = arguments.parse_args()
     before = machine()
     measured = asyncio.run(run(quick=options.quick))
-    if options.json:
-        report = {"machine": before, "figures": [one.as_json() for one in measured]}
-        print(json.dumps(report, indent=1, ensure_ascii=False))
-    else:
-        print(table(measured, LAYOUT))
-        print(
-            f"\n{before['cores']} cores, load {before['load'][0]}; Python {before['python']}, {before['system']}"
-        )
-    return 0 if all(one.is_reached is not False for one in measured) else 1
+    return publish(measured, LAYOUT, before, as_json=options.json)
 
 
 if __name__ == "__main__":
