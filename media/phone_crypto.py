@@ -72,7 +72,8 @@ class PhoneCrypto:
     """One section's. `own` is the key in use towards the phone, None while RTP is plain.
 
     It `insists` when an answer in the clear will be refused. (In a first offer another phone, which is offered plain
-    RTP, may be the one that answers.) A key of ours has one SRTP session as long as it is used: to begin anew under it would use its keystream twice.
+    RTP, may be the one that answers.) A key of ours has one SRTP session as long as it is used: to begin anew under
+    it would use its keystream twice.
     """
 
     def __init__(self, phone: PhoneLeg, agreed: Agreements = AGREED) -> None:

@@ -20,6 +20,7 @@ from .call import Call
 from .dialog_leg import DialogLeg
 from .handset_leg import HandsetLeg
 from .happenings import Search
+from .inside import must_encrypt
 from .leg import CallerLeg, Leg
 from .node import Node
 from .outgoing import CallingPhone, Outgoing, Referral
@@ -164,7 +165,13 @@ class CallExchange:
 
     def _begin(self, old: Standing, inner: DialogLeg | HandsetLeg, user: LocalUser, meant: Refer) -> SentOn:
         by, target = self.party(old), str(meant.target)
-        calling = CallingPhone(inner.local_host, inner.address, unheld(inner.session), meant.max_forwards)
+        calling = CallingPhone(
+            inner.local_host,
+            inner.address,
+            unheld(inner.session),
+            meant.max_forwards,
+            must_encrypt=must_encrypt(inner),
+        )
         referral = Referral(by, meant.replaces, self.take_over_here)
         outgoing = Outgoing(self._node, user, target, calling, referral)
 
