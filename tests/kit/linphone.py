@@ -24,16 +24,19 @@ from tests.kit.netns import command_in, free_ports
 CONFIGURATION = """\
 [sip]
 {ports}
-bind_address=127.0.0.1
+bind_address={address}
 guess_hostname=0
-contact="{name}" <sip:{name}@127.0.0.1>
+contact="{name}" <sip:{name}@{address}>
 media_encryption={encryption}
+media_encryption_mandatory={is_mandatory}
+verify_server_certs=0
+verify_server_cn=0
 use_ipv6=0
 default_proxy=0
 register_only_when_network_is_up=0
 [rtp]
 audio_rtp_port={rtp_port}
-bind_address=127.0.0.1
+bind_address={address}
 [net]
 firewall_policy=none
 [sound]
@@ -60,7 +63,7 @@ publish={publish}
 publish_expires=60
 [auth_info_0]
 username={name}
-userid={name}
+userid={login}
 passwd={password}
 realm={domain}
 domain={domain}
@@ -76,7 +79,7 @@ enabled=1
 class Linphone:
     """One phone (G.711); an async context manager. It answers by itself and plays `speech` (8 kHz, mono).
 
-    `encryption` is linphone's word: none, srtp, zrtp or dtls.
+    `encryption` is linphone's word: none, srtp (then nothing else), zrtp or dtls.
 
     It subscribes to the presence of its `friends` (URIs) and says on the terminal when one comes or goes.
     """
@@ -88,6 +91,7 @@ class Linphone:
     friends: Sequence[str] = ()
     publishes: bool = False
     encryption: str = "none"
+    address: str = "127.0.0.1"
     journal: Journal = field(init=False)
     _folder: Path = field(init=False)
     _terminal: int = field(init=False)
@@ -152,7 +156,7 @@ class Linphone:
 
     def _configuration(self) -> str:
         sip_port, rtp_port = free_ports(self.namespace, 2, step=2)
-        ports = {"udp": (sip_port, 0), "tcp": (0, sip_port)}[self.transport]
+        ports = {kind: sip_port if kind == self.transport else 0 for kind in ("udp", "tcp", "tls")}
         friends = "".join(
             f"[friend_{number}]\nurl=<{uri}>\npol=accept\nsubscribe=1\n"
             for number, uri in enumerate(self.friends)
@@ -160,9 +164,12 @@ class Linphone:
         return friends + CONFIGURATION.format(
             publish=int(self.publishes),
             encryption=self.encryption,
-            ports=f"sip_port={ports[0]}\nsip_tcp_port={ports[1]}\nsip_tls_port=0",
+            is_mandatory=int(self.encryption == "srtp"),
+            address=self.address,
+            ports=f"sip_port={ports['udp']}\nsip_tcp_port={ports['tcp']}\nsip_tls_port={ports['tls']}",
             rtp_port=rtp_port,
             name=self.line.username,
+            login=self.line.login or self.line.username,
             host=self.line.host,
             port=self.line.port,
             transport=self.transport,
