@@ -376,6 +376,7 @@ class CallMedia:
         for section in self._sections.values():
             await section.mesh.aclose()
             await section.phone.aclose()
+            section.crypto.close()
         self._is_released = True
 
 

@@ -82,6 +82,7 @@ class PhoneCrypto:
         self._phone = phone
         self._all_agreed = agreed
         self._agreed: Agreed | None = None
+        self._held: dict[bytes, Agreed] = {}
         self._is_settled = False
         self._theirs: Crypto | None = None
         self._next: tuple[Crypto | None, Crypto | None] | None = None
@@ -123,6 +124,7 @@ class PhoneCrypto:
         agreed = self._all_agreed.get((theirs.suite, theirs.key))
         if agreed is None:
             return None
+        self._held[agreed.key] = agreed
         self._sealers[agreed.key] = agreed.sealer
         return agreed.key
 
@@ -161,6 +163,12 @@ class PhoneCrypto:
         if own is None:
             raise MediaRefused("The phone has chosen an encryption that it was not offered")
         self._use(own, theirs)
+
+    def close(self) -> None:
+        """Forget all keys: no call takes them over from this one any more."""
+        self._agreed = None
+        for kept in (self._held, self._sealers, self._offered, self._keys):
+            kept.clear()
 
     def _check_may_be_plain(self) -> None:
         if self.insists:

@@ -124,6 +124,8 @@ class Relay:
         """Close all ports. May be called in any state, more than once."""
         self._is_closed = True
         for side in (self._near, self._far):
+            for crypto in side.cryptos.values():
+                crypto.close()
             legs, side.legs = side.legs, {}
             for leg in legs.values():
                 await leg.aclose()
