@@ -65,10 +65,8 @@ class RelaySide:
         return for_phone(description, self.host, ports)
 
     def _own_port(self, index: int, is_offer: bool) -> OwnPort:
-        leg, keys = (
-            self.legs[index],
-            own_keys(self.cryptos[index], self.cryptos.values(), is_offer=is_offer),
-        )
+        leg = self.legs[index]
+        keys = own_keys(self.cryptos[index], self.cryptos.values(), is_offer=is_offer)
         return OwnPort(leg.port, mux=leg.mux and not is_offer, keys=keys)
 
 
