@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from overlay.addresses import usable_addresses
 from overlay.protocol.nodeid import node_id_of
 from sipgate import ports as gateway_ports
-from sipgate.ports import MediaContext, Peer
+from sipgate.ports import MediaContext, Peer, PhoneSide
 from trust.keyring import BadKey, BadSignature, Keyring
 from trust.pins import PinConflict, Pins, PinsFull
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from media.call_media import CallMedia
     from media.certificate_stock import CertificateStock
     from media.events import MediaEvent, Secured
-    from media.plain_call import PlainCall
+    from media.relay import Relay
     from media.sockets import Sockets
     from media.softphone import EchoPhone, WavPhone
 
@@ -150,6 +150,14 @@ class MeshMedia:
         self._supervisor.start(self._carry(media, context.peer_host), name="media of a call")
         return GatewayCallMedia(media)
 
+    async def between(self, calling: PhoneSide, called: PhoneSide) -> gateway_ports.CallMedia:
+        """Return media that passes on what two phones of this node say."""
+        await warm_up()
+        from media.relay import Relay, RelaySide
+
+        sides = (RelaySide(side.host, side.allowed) for side in (calling, called))
+        return GatewayCallMedia(Relay(*sides))
+
     async def _carry(self, media: CallMedia, peer_host: str) -> None:
         """Run the media of a call; while there are calls, this machine's addresses are watched for them."""
         self._carried[media] = peer_host
@@ -261,9 +269,9 @@ def _plain_call(context: MediaContext) -> GatewayCallMedia:
 
 
 class GatewayCallMedia:
-    """A `media.CallMedia` or `PlainCall` in the gateway's words: the same methods, with the gateway's own refusal."""
+    """A `media.CallMedia` or `Relay` in the gateway's words: the same methods, with the gateway's own refusal."""
 
-    def __init__(self, media: CallMedia | PlainCall) -> None:
+    def __init__(self, media: CallMedia | Relay) -> None:
         self._media = media
 
     async def offer_from_phone(self, sdp: bytes) -> bytes:
@@ -286,10 +294,10 @@ class GatewayCallMedia:
         with refusals():
             return await self._media.answer_from_phone(sdp)
 
-    def secure_offer(self, sdp: bytes) -> bytes:
+    def secure_offer(self, sdp: bytes, said: bytes) -> bytes:
         """Turn an offer for the phones into one for a phone that has to encrypt."""
         with refusals():
-            return self._media.secure_offer(sdp)
+            return self._media.secure_offer(sdp, said)
 
     def transport_fragment(self) -> bytes | None:
         """Return our transport, or None when there is none to send."""

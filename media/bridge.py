@@ -3,7 +3,6 @@
 Everything happens inside the call that delivers a datagram: no queue, no task, no parsing of payloads.
 """
 
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic
@@ -14,15 +13,10 @@ from .events import DirectionStatistics
 from .phone_leg import PhoneLeg
 from .protocol.quality import Reception, Reports
 from .protocol.rtp import MAX_PACKET_BYTES as MAX_PHONE_PACKET_BYTES
-from .protocol.rtp import RTP_HEADER_BYTES, is_rtcp, rtcp_with_sender, rtcp_with_subject, with_ssrc
+from .protocol.rtp import RTP_HEADER_BYTES, is_rtcp
+from .sealing import MAX_STREAMS, Sealer
 from .shortcut import Shortcut
 from .sockets import Flow
-
-MAX_STREAMS = 64
-"""SSRCs in each direction: libsrtp keeps state for each, and forgetting one could reuse its keystream."""
-
-REPLAYS_BEFORE_REMAP = 3
-"""So many refused packets in a row are a phone that has started over, not one that repeats itself."""
 
 _NO_SSRC = b"no SSRC"
 """Longer than any, so that four bytes of a packet, or what there is of them, never equal it."""
@@ -82,11 +76,9 @@ class Bridge:
         self._protect = outbound.rtp
         self._unprotect = inbound.rtp
         self._gate = gate
-        self._out_streams: set[bytes] = set()
+        self._sealer = Sealer(outbound, self._drop)
         self._in_streams: set[bytes] = set()
         self._usual_out = self._usual_in = _NO_SSRC  # the SSRC of the last packet that went through unchanged
-        self._remapped: dict[bytes, bytes] = {}
-        self._replays = 0
         self._to_mesh = _Counter()
         self._to_phone = _Counter()
         self._outward = Shortcut()
@@ -121,15 +113,6 @@ class Bridge:
     def _drop(self, cause: str) -> None:
         self.dropped[cause] = self.dropped.get(cause, 0) + 1
 
-    def _may_stream(self, streams: set[bytes], ssrc: bytes) -> bool:
-        if ssrc in streams:
-            return True
-        if len(streams) >= MAX_STREAMS:
-            self._drop("too_many_streams")
-            return False
-        streams.add(ssrc)
-        return True
-
     def from_phone(self, packet: bytes) -> None:
         """Encrypt one RTP or RTCP packet (checked by the phone leg) and send it.
 
@@ -140,7 +123,7 @@ class Bridge:
             BUFFER[: len(packet)] = packet
             SIZE[0] = size = len(packet)
             if self._protect() == 0:
-                self._replays = 0
+                self._sealer.replays = 0
                 path[0](unpack(DATA, SIZE[0]), path[1])
                 count = self._to_mesh
                 count.packets += 1
@@ -157,27 +140,22 @@ class Bridge:
         if not self._gate.is_open:
             self._drop("muted_to_mesh")
             return
-        rtcp = is_rtcp(packet)
-        ssrc = packet[4:8] if rtcp else packet[8:12]
-        if not self._may_stream(self._out_streams, ssrc):
-            return
-        if self._remapped:
-            packet = self._with_own_ssrc(packet, ssrc, rtcp=rtcp)
-        if rtcp and not (packet := self._rtcp_out(packet)):
+        if is_rtcp(packet) and not (packet := self._rtcp_out(packet)):
             self._drop("nameless")
             return
-        sealed = self._outbound.process(packet)
-        if sealed is None and not rtcp:
-            sealed = self._start_over(packet, ssrc)
+        sealed = self._sealer.seal(packet)
+        is_remapped = bool(self._sealer.remapped)
+        if is_remapped:
+            self._usual_out = _NO_SSRC
         if sealed is None:
             return
-        self._replays = 0
+        rtcp = is_rtcp(packet)
         self._ice.send_srtp(sealed)
         if rtcp:
             self.reports.send(packet, monotonic())
         self._count(self._to_mesh, packet, rtcp=rtcp)
-        usual = ssrc if not rtcp else went
-        if usual is not None and not self._remapped:
+        usual = packet[8:12] if not rtcp else went
+        if usual is not None and not is_remapped:
             self._usual_out = _NO_SSRC if self._shorten_outward(usual) else usual
 
     def _shorten_outward(self, ssrc: bytes) -> bool:
@@ -203,27 +181,6 @@ class Bridge:
         self._to_mesh.bytes += size
         self._unsent(unsent)
         self._phone.was_heard(heard_at)
-
-    def _with_own_ssrc(self, packet: bytes, ssrc: bytes, *, rtcp: bool) -> bytes:
-        own = self._remapped.get(ssrc)
-        if own is None:
-            return packet
-        return rtcp_with_sender(packet, ssrc, own) if rtcp else with_ssrc(packet, own)
-
-    def _start_over(self, packet: bytes, ssrc: bytes) -> bytes | None:
-        """Give a phone that restarted its sequence numbers a fresh SSRC: under the old one all is lost."""
-        status = self._outbound.status
-        self._replays += status == REPLAYED
-        if status == TOO_OLD or self._replays >= REPLAYS_BEFORE_REMAP:
-            fresh = secrets.token_bytes(4)
-            if self._may_stream(self._out_streams, fresh):
-                self._remapped[ssrc] = fresh
-                self._usual_out = _NO_SSRC
-                self._drop("ssrc_remapped")
-                return self._outbound.process(with_ssrc(packet, fresh))
-            return None
-        self._drop("repeated_by_phone" if status == REPLAYED else "not_encryptable")
-        return None
 
     def from_mesh(self, datagram: bytes) -> None:
         """Decrypt one SRTP or SRTCP datagram for the phone; forged and replayed ones are dropped."""
@@ -267,10 +224,8 @@ class Bridge:
         if not self._gate.is_open:
             self._drop("muted_to_phone")
             return
-        if rtcp and self._remapped:
-            for phones, own in self._remapped.items():
-                packet = rtcp_with_subject(packet, own, phones)
         if rtcp:
+            packet = self._sealer.restored(packet)
             self.reports.receive(packet, monotonic())
         else:
             self._receive(packet, monotonic())

@@ -149,6 +149,8 @@ class CallMedia:
         remote = mesh_transports(answer)
         await self._take(remote, ("active",) if self._is_caller else ("passive",))
         self._answer(remote)
+        for section in self._sections.values():
+            section.crypto.settle()
         ports = [self._own_port(index, side) for index, side in enumerate(remote)]
         return bytes(for_phone(answer, self._phone_host, ports))
 
@@ -174,9 +176,9 @@ class CallMedia:
         setup: Setup = "passive" if self._is_caller else "active"
         return bytes(for_mesh(self._told(answer), phone, self._transports(setup, phone)))
 
-    def secure_offer(self, sdp: bytes) -> bytes:
-        """Turn an offer for our phones into one for a phone that has to encrypt: SRTP, under keys that stand in it."""
-        return secured(sdp, {index: section.crypto for index, section in self._sections.items()})
+    def secure_offer(self, sdp: bytes, said: bytes) -> bytes:
+        """Turn an offer for our phones into one for a phone that has to encrypt, and has `said` this last."""
+        return secured(sdp, (section.crypto for section in self._sections.values()), said)
 
     def transport_fragment(self) -> bytes | None:
         """Return our transport as application/trickle-ice-sdpfrag, or None when it must not go out that way.
@@ -389,6 +391,7 @@ class CallMedia:
         for section in self._sections.values():
             await section.mesh.aclose()
             await section.phone.aclose()
+            section.crypto.close()
         self._is_released = True
 
 

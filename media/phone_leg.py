@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Callable
 from typing import cast
 
-from .aiortc_adapter.srtp import REPLAYED, TOO_OLD, Srtp
 from .errors import MediaError
 from .protocol.phone_side import PhoneMedia
 from .protocol.rtp import MAX_PACKET_BYTES, RTP_HEADER_BYTES, is_passable, is_rtcp
 from .protocol.zrtp import is_zrtp
+from .sealing import Opener, Sealer
 from .sockets import LOOP_SOCKETS, Address, Sockets
 
 RELATCH_SECONDS = 2.0
@@ -49,6 +49,7 @@ class PhoneLeg:
     one, until the first packet shows where the phone really sends from (symmetric RTP, RFC 4961). Every
     packet that is taken goes to `sink`, in the same call, or to `zrtp_sink` if it is ZRTP. `path` is how and
     where RTP goes out, once that is known.
+    Beside SRTP no ZRTP passes: the phone has its keys already.
     `changed` is called when that is no longer so, or the source; `look` before it matters when it was heard last.
     """
 
@@ -60,7 +61,7 @@ class PhoneLeg:
         self.sink: Callable[[bytes], None] | None = None
         self.zrtp_sink: Callable[[bytes], None] | None = None
         self.dropped: dict[str, int] = {}
-        self._host = host
+        self.host = host
         self._allowed = allowed
         self.mux = False
         self._rtp_remote: Address | None = None
@@ -68,7 +69,8 @@ class PhoneLeg:
         self._rtcp_remote: Address | None = None
         self._latched: Address | None = None
         self._usual: Address | None = None
-        self._srtp: tuple[Srtp, Srtp] | None = None
+        self._srtp: tuple[Sealer, Opener] | None = None
+        self._is_shut = False
         self._last_heard = 0.0
         self._now = asyncio.get_running_loop().time
         self._sockets: list[_Socket] = []
@@ -92,7 +94,7 @@ class PhoneLeg:
 
     async def _bind(self, port: int) -> _Socket | None:
         try:
-            _, bound = await self._open_socket(lambda: _Socket(self._too_early), (self._host, port))
+            _, bound = await self._open_socket(lambda: _Socket(self._too_early), (self.host, port))
         except OSError:
             return None
         return bound
@@ -106,12 +108,24 @@ class PhoneLeg:
         self._rtcp_remote = (host, media.rtcp_port) if host else None
         self._latched = self._usual = None
 
-    def secure(self, srtp: tuple[Srtp, Srtp] | None) -> None:
-        """Encrypt what goes to the phone and decrypt what comes from it (outbound, inbound); None: plain RTP."""
+    def secure(self, srtp: tuple[Sealer, Opener] | None) -> None:
+        """Encrypt what goes to the phone and decrypt what comes from it; None: plain RTP."""
+        self._change(srtp, is_shut=False)
+
+    def shut(self) -> None:
+        """Let nothing pass until `secure` says how it goes."""
+        self._change(None, is_shut=True)
+
+    def _change(self, srtp: tuple[Sealer, Opener] | None, *, is_shut: bool) -> None:
         self.changed()
-        self._srtp = srtp
+        self._srtp, self._is_shut = srtp, is_shut
         self._usual = None
         self._send_rtp_to(self._rtp_remote)
+
+    @property
+    def _is_plain(self) -> bool:
+        """Tell whether packets go as they are, and so may take the short way."""
+        return self._srtp is None and not self._is_shut
 
     @property
     def carrier(self) -> asyncio.DatagramTransport:
@@ -131,7 +145,7 @@ class PhoneLeg:
         if remote != self._rtp_remote:
             self.changed()
         self._rtp_remote = remote
-        is_usual = remote is not None and self._sockets and self._srtp is None
+        is_usual = remote is not None and self._sockets and self._is_plain
         self.path = (self._rtp.transport.sendto, remote) if remote and is_usual else None
 
     def send(self, packet: bytes) -> None:
@@ -141,12 +155,16 @@ class PhoneLeg:
             remote, via = self._rtcp_remote, self._rtcp
         if remote is None or not self._sockets:
             self.drop("phone_address_unknown")
-            return
-        sealed = packet if self._srtp is None else self._srtp[0].process(packet)
-        if sealed is None:
-            self.drop("not_encryptable_for_phone")
+        elif self._is_plain:
+            via.transport.sendto(packet, remote)
+        elif self._srtp is None:
+            self.drop("phone_before_keys")
+        elif is_zrtp(packet):
+            self.drop("zrtp_beside_srtp")
         else:
-            via.transport.sendto(sealed, remote)
+            sealed = self._srtp[0].seal(packet)
+            if sealed is not None:
+                via.transport.sendto(sealed, remote)
 
     def drop(self, cause: str) -> None:
         """Count a packet that is not passed on."""
@@ -187,13 +205,18 @@ class PhoneLeg:
                 self.drop("phone_before_keys")
 
     def _opened(self, data: bytes) -> bytes | None:
-        """Return what the phone said; None when it was to be SRTP and is forged or repeated."""
-        if self._srtp is None or is_zrtp(data):
+        """Return what the phone said; None when that cannot be known, or was not said by it."""
+        if self._is_plain:
             return data
-        packet = self._srtp[1].process(data)
-        if packet is None:
-            self.drop("phone_repeated" if self._srtp[1].status in (REPLAYED, TOO_OLD) else "phone_forged")
-        return packet
+        if self._srtp is None:
+            self.drop("phone_before_keys")
+            return None
+        if is_zrtp(data):  # of itself it proves nothing, and would be taken for the phone
+            self.drop("zrtp_beside_srtp")
+            return None
+        sealer, opener = self._srtp
+        packet = opener.open(data)
+        return packet if packet is None or not is_rtcp(packet) else sealer.restored(packet)
 
     def _is_latched(self, source: Address) -> bool:
         """Tell whether that is the phone; the first source is, and another one after a silence."""
@@ -203,7 +226,7 @@ class PhoneLeg:
             self.drop("phone_foreign_source")
             return False
         self._latched = source
-        self._usual = source if self._srtp is None else None
+        self._usual = source if self._is_plain else None
         self._send_rtp_to(source)
         self._last_heard = now
         return True

@@ -269,8 +269,11 @@ class CallMedia(Protocol):
         """Turn a phone's answer into the answer for the mesh."""
         ...
 
-    def secure_offer(self, sdp: bytes) -> bytes:
-        """Turn an offer for our phones into one for a phone that has to encrypt its media up to this node."""
+    def secure_offer(self, sdp: bytes, said: bytes) -> bytes:
+        """Turn an offer for our phones into one for a phone that has to encrypt its media up to this node.
+
+        `said` is the phone's latest description in this dialog, empty in the first offer.
+        """
         ...
 
     def transport_fragment(self) -> bytes | None:
@@ -294,11 +297,23 @@ class CallMedia(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class PhoneSide:
+    """One side of a call within this node: our IP address as the phones there see it, and those they send from."""
+
+    host: str
+    allowed: frozenset[str]
+
+
 class MediaFactory(Protocol):
     """Makes the media of each call."""
 
     async def open(self, context: MediaContext) -> CallMedia:
         """Return the media of a new call; raise `MediaRefused` when none can be had."""
+        ...
+
+    async def between(self, calling: PhoneSide, called: PhoneSide) -> CallMedia:
+        """Return media that passes on what phones of this node say; the called ones stand where the mesh does."""
         ...
 
 

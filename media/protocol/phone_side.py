@@ -57,7 +57,7 @@ def _phone_media(description: SessionDescription, section: MediaDescription) -> 
         return None
     if section.profile not in PLAIN and section.profile not in KEYED:
         raise MediaRefused("The phone insists on its own media encryption: turn it off for this account")
-    keys = usable(value for name, value in section.attributes() if name == "crypto")
+    keys = keys_of(section)
     if section.profile in KEYED and not keys:
         raise MediaRefused(
             "The phone offers no encryption that this node has: SRTP with AES-CM or AES-GCM (SDES)"
@@ -68,6 +68,11 @@ def _phone_media(description: SessionDescription, section: MediaDescription) -> 
     return PhoneMedia(
         host, section.port, rtcp_port, section.has("rtcp-mux"), keys if section.profile in KEYED else ()
     )
+
+
+def keys_of(section: MediaDescription) -> tuple[Crypto, ...]:
+    """Return the keys in a section that can be used."""
+    return usable(value for name, value in section.attributes() if name == "crypto")
 
 
 def _host(connection: str | None) -> str | None:
@@ -84,7 +89,7 @@ def _host(connection: str | None) -> str | None:
 def for_phone(
     description: SessionDescription, host: str, ports: Sequence[OwnPort | None]
 ) -> SessionDescription:
-    """Turn the mesh's description into the phone's: our `host` and ports, plain RTP; None gives port 0."""
+    """Turn the other side's description into the phone's: our `host`, ports and keys; None gives port 0."""
     version = ipaddress.ip_address(host).version
     media = tuple(_for_phone(section, port) for section, port in zip(description.media, ports, strict=True))
     session = with_connection(without_transport(description.lines), f"IP{version} {host}")

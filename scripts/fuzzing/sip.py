@@ -10,7 +10,7 @@ from media.protocol import fragment
 from media.protocol.errors import MediaRefused
 from media.protocol.mesh_side import for_mesh, mesh_transports
 from media.protocol.nameless import nameless
-from media.protocol.phone_side import for_phone, phone_media
+from media.protocol.phone_side import OwnPort, for_phone, phone_media
 from media.protocol.sdp import SessionDescription
 from sipgate.protocol.address import Address
 from sipgate.protocol.cseq import CSeq
@@ -18,6 +18,7 @@ from sipgate.protocol.digest import Credentials, Nonces, parse_fields, response_
 from sipgate.protocol.errors import SipError
 from sipgate.protocol.framing import StreamFramer
 from sipgate.protocol.headers import parse_headers
+from sipgate.protocol.media_lines import has_keys, is_encrypted
 from sipgate.protocol.media_type import MediaType
 from sipgate.protocol.message import MAX_MESSAGE, Request, parse_message, parse_number, reply
 from sipgate.protocol.salvage import salvage
@@ -95,6 +96,10 @@ SDP_WORDS = [
         b"v=0\r\n",
         b"m=audio 9 UDP/TLS/RTP/SAVP 0",
         b"m=video 0 RTP/AVP 96",
+        b"m=audio 9 RTP/SAVPF 0",
+        b"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj",
+        b"|2^31",
+        b" WSH=64",
         b"c=IN IP4 ",
         b"c=IN IP6 ",
         b"a=",
@@ -237,10 +242,16 @@ def read_sdp(data: bytes) -> None:
     """Read a description as a phone's and as a node's, and turn it over; or the fragment of one."""
     with suppress(MediaRefused):
         fragment.build((index, "audio", one) for index, one in fragment.parse(data).items())
+    has_keys(data)
     description = SessionDescription.parse(data)
     with suppress(MediaRefused):
         side = phone_media(description)
+        assert not is_encrypted(data) or all(one is None or one.keys for one in side), (
+            "plain, and taken for SRTP"
+        )
         bytes(for_mesh(description, side, [None] * len(side)))
+        ports = [one and OwnPort(one.port, one.mux, one.keys[:1]) for one in side]
+        assert phone_media(SessionDescription.parse(bytes(for_phone(description, "192.0.2.9", ports))))
     bytes(for_phone(description, "192.0.2.9", [None] * len(description.media)))
     assert SessionDescription.parse(bytes(nameless(description))) == nameless(description)
     transports = mesh_transports(description)
@@ -282,7 +293,9 @@ def digests() -> list[bytes]:
 def descriptions() -> list[bytes]:
     """Return descriptions of phones and nodes, and a fragment."""
     bodies = [data.partition(b"\r\n\r\n")[2] for data in messages()]
-    own = [text.replace(b"\n", b"\r\n") for text in (PHONE_SDP, MESH_SDP)]
+    keys = b"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj|2^31 WSH=64\na=rtcp"
+    keyed = PHONE_SDP.replace(b"RTP/AVP", b"RTP/SAVP").replace(b"a=rtcp", keys)
+    own = [text.replace(b"\n", b"\r\n") for text in (PHONE_SDP, MESH_SDP, keyed)]
     piece = b"\r\n".join(
         line for line in own[1].split(b"\r\n") if line[:2] not in (b"v=", b"o=", b"s=", b"c=", b"t=")
     )

@@ -16,7 +16,7 @@ from sipgate.ports import MediaRefused, Refusal
 from sipgate.protocol.b2bua import Action, Input, State, step
 from sipgate.protocol.refer import Refer
 
-from .cause import CANCELLED, ELSEWHERE, Cause
+from .cause import ELSEWHERE, Cause, why_unwanted
 from .ending import Ending
 from .happenings import Callee, Gone, NotFound, Proven, Search, Stopped
 from .inviting import Inviting
@@ -291,7 +291,7 @@ class Call:
             self._stray = event.leg
             return Input.ANSWER
         try:
-            self._answer = await self.joint.answer(event.leg.side, event.session())
+            self._answer = await self.joint.answer(self.joint.side_of(event.leg), event.session())
         except MediaRefused as refused:
             self._stray, self._refusal = event.leg, refused
             return Input.UNUSABLE_ANSWER
@@ -381,7 +381,7 @@ class Call:
     async def _drop(self, leg: CalleeLeg) -> None:
         """Confirm an answer that nobody wants, and hang up: a 2xx cannot be turned away otherwise."""
         await leg.confirm(None)
-        await leg.bye(ELSEWHERE if self._b is not None else CANCELLED)
+        await leg.bye(ELSEWHERE if self._b is not None else why_unwanted(self._refusal))
         self._inviting.stop(leg)
 
     async def _prove(self) -> None:

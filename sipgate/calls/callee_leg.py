@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
-from sipgate.ports import Refusal
+from sipgate.ports import MediaRefused, Refusal
 from sipgate.protocol.dialog import Dialog
 from sipgate.protocol.errors import SipError
 from sipgate.protocol.message import Request, Response
@@ -17,7 +17,7 @@ from .content import FRAGMENT, content_of
 from .dialog_leg import DialogLeg
 from .dialogs import Dialogs
 from .leg import Answered, Failed, Junction, Progress
-from .line import UNENCRYPTED, Line
+from .line import Line
 from .refusal import refusal_of
 from .sending import Sending
 
@@ -67,12 +67,11 @@ class SipCalleeLeg(DialogLeg):
         if self._cancelled:
             junction.post(Failed(self, Refusal(487, CANCELLED.text)))
             return
-        if self.line.must_encrypt:
-            try:
-                offer = junction.joint.secured(offer)
-            except Refusal as refusal:
-                junction.post(Failed(self, refusal))
-                return
+        try:
+            offer = junction.joint.fit(offer, self.line)
+        except MediaRefused as refusal:
+            junction.post(Failed(self, refusal))
+            return
         if await self._try(self._request(offer, 1), junction):
             await self._try(self._request(offer, 2), junction)
 
@@ -129,10 +128,10 @@ class SipCalleeLeg(DialogLeg):
             if self.side == "phone" and requires(response) and not self._confirm_early(response):
                 return
             content = content_of(response)
+            self.line.check(content.sdp)
         except (SipError, Refusal):
             return  # the 18x says that it rings, but nothing else that we can use
-        sdp = content.sdp if self.line.takes(content.sdp) else b""
-        junction.post(Progress(self, response.status, sdp or None, content.fragment or None))
+        junction.post(Progress(self, response.status, content.sdp or None, content.fragment or None))
 
     def _confirm_early(self, response: Response) -> bool:
         """Send PRACK for a response that is new; tell whether it is. Raise `SipError`."""
@@ -165,7 +164,7 @@ class SipCalleeLeg(DialogLeg):
         if self.dialog is None:
             self.line.learn(way)
             self._way = way
-            sdp = b""
+            sdp, refused = b"", None
             try:
                 early = self._early.get(response.to.tag or "")
                 if early is not None:
@@ -173,12 +172,15 @@ class SipCalleeLeg(DialogLeg):
                     early.dialog.confirm(response)
                 self.dialog = early.dialog if early is not None else Dialog.as_uac(self._invite, response)
                 sdp = content_of(response).sdp or sdp
+                self.line.check(sdp)
+            except MediaRefused as unencrypted:
+                refused = unencrypted
             except (SipError, Refusal):
                 sdp = b""
             self.session = sdp
             self._allowed = frozenset(response.headers.get_all("Allow"))
             self._keep_alive.agreed(response)
-            junction.post(Answered(self, sdp, "" if self.line.takes(sdp) else UNENCRYPTED))
+            junction.post(Answered(self, sdp, refused.reason if refused is not None else ""))
         elif response.to.tag == self.dialog.remote_tag:
             if self._ack is not None:
                 await self.line.sender.send_ack(self._ack, way)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sipgate.ports import Refusal
+from sipgate.ports import MediaRefused, Refusal
 
 MAX_TEXT = 160
 MAX_PHRASE = 72
@@ -46,6 +46,14 @@ class Cause:
 ELSEWHERE = Cause(200, "Call completed elsewhere")
 HUNG_UP = Cause(200, "hung up")
 CANCELLED = Cause(487, "Call cancelled")
+FAULT = Cause(500, "This node has a fault")
+GONE = Cause(408, "The phone no longer answers")
+LOST = Cause(408, "The other side did not confirm a change of the call")
+
+
+def why_unwanted(refusal: Refusal) -> Cause:
+    """Return why an answer is hung up: its media cannot be used, or nobody waits for it any more."""
+    return Cause(refusal.status, refusal.reason) if isinstance(refusal, MediaRefused) else CANCELLED
 
 
 def escape(text: str) -> str:

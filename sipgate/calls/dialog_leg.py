@@ -7,25 +7,24 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing, suppress
 
-from sipgate.ports import Peer, Refusal
+from sipgate.ports import MediaRefused, Peer, Refusal
 from sipgate.protocol.dialog import Dialog
 from sipgate.protocol.errors import SipError
 from sipgate.protocol.message import Message, Request, Response, reply
 from sipgate.protocol.origin import Origin
 from sipgate.protocol.refer import Refer
-from sipgate.protocol.session_timer import Agreement
 from sipgate.server_transaction import ServerTransaction, Unacknowledged
 from sipgate.transport import Address
 from sipgate.ways import Way
 
-from .cause import CANCELLED, HUNG_UP, Cause, parse_reason
+from .cause import CANCELLED, FAULT, GONE, HUNG_UP, LOST, Cause, parse_reason
 from .content import SDP, content_of
 from .dialogs import Dialogs
 from .display import name_addr
 from .joint import Side
-from .keep_alive import KeepAlive, Outcome
+from .keep_alive import KeepAlive, Outcome, outcome_of
 from .leg import HungUp, Junction, LegEvent, Payload, Reply
-from .line import UNENCRYPTED, Line, address_of
+from .line import Line, address_of
 from .referring import Referring
 from .refusal import ALLOW, not_done, options, refuse, supported
 from .sending import Sending
@@ -37,9 +36,6 @@ REINVITE_PATIENCE = (
 )
 BYE_PATIENCE = 5.0  # seconds: a party that is gone must not hold the call's end up
 PASSED_ON = ("Content-Type", "Content-Disposition", "Info-Package")
-FAULT = Cause(500, "This node has a fault")
-GONE = Cause(408, "The phone no longer answers")
-LOST = Cause(408, "The other side did not confirm a change of the call")
 
 
 class DialogLeg:
@@ -139,8 +135,12 @@ class DialogLeg:
     async def reoffer(self, method: str, sdp: bytes) -> Reply:
         """Change the session."""
         request = self._next_request(method)
-        if self.dialog is None or request is None:
+        if self.dialog is None or request is None or self._junction is None:
             return Reply(481, "No such call")
+        try:
+            sdp = self._junction.joint.fit(sdp, self.line, self.session)
+        except MediaRefused as refused:
+            return Reply(refused.status, refused.reason)
         self._introduce(request)
         self._keep_alive.ask(request)
         request.set_body(SDP, self._origin.follow(sdp))
@@ -148,6 +148,11 @@ class DialogLeg:
         reply = self._reply(response)
         if reply.is_success:
             self.dialog.refresh_target(response)
+            try:
+                self.line.check(reply.sdp)
+            except MediaRefused as refused:  # the change is made: there is no way back to what was before
+                self._leave(Cause(refused.status, refused.reason))
+                return Reply(refused.status, refused.reason)
             self.session = reply.sdp or self.session
             self._keep_alive.agreed(response)
         return reply
@@ -163,7 +168,7 @@ class DialogLeg:
             return Outcome.LATER
         agreement = self._keep_alive.agreement
         if agreement.has_timer and "UPDATE" not in self._allowed:
-            return _outcome(await self.reoffer("INVITE", self._origin.last), agreement)
+            return outcome_of(await self.reoffer("INVITE", self._origin.last), agreement)
         request = self._next_request("UPDATE" if agreement.has_timer else "OPTIONS")
         if request is None:
             return Outcome.LOST
@@ -173,11 +178,15 @@ class DialogLeg:
         response = await self._send(request)
         if agreement.has_timer and response.status < 300:
             self._keep_alive.agreed(response)
-        return _outcome(self._reply(response), agreement)
+        return outcome_of(self._reply(response), agreement)
 
     async def _lose(self) -> None:
-        self._farewell = GONE
-        self._post(HungUp(self, GONE))
+        self._leave(GONE)
+
+    def _leave(self, cause: Cause) -> None:
+        """End the call, and say BYE with that cause when it has ended."""
+        self._farewell = cause
+        self._post(HungUp(self, cause))
 
     def part(self, cause: Cause) -> None:
         """End the call for this leg's sake."""
@@ -322,8 +331,7 @@ class DialogLeg:
             raise Refusal(491, "Another change is pending")
         self._keep_alive.check(request)
         sdp = content_of(request).sdp
-        if not self.line.takes(sdp):
-            raise Refusal(488, UNENCRYPTED)
+        self.line.check(sdp)
         if self._keep_alive.is_on and "Session-Expires" in request.headers and sdp in (b"", self.session):
             return self._response(
                 request,
@@ -390,11 +398,3 @@ class DialogLeg:
     def _post(self, event: LegEvent) -> None:
         if self._junction is not None:
             self._junction.post(event)
-
-
-def _outcome(reply: Reply, agreement: Agreement) -> Outcome:
-    """Return what an answer to a refresh means: any to OPTIONS but a fault shows that the phone is there."""
-    if reply.is_gone:
-        return Outcome.LOST
-    is_alive = reply.is_success or (not agreement.has_timer and reply.status < 500)
-    return Outcome.ALIVE if is_alive else Outcome.LATER

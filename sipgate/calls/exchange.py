@@ -22,6 +22,7 @@ from .call import Call
 from .dialog_leg import DialogLeg
 from .handset_leg import HandsetLeg
 from .happenings import Search
+from .inside import must_encrypt
 from .leg import CallerLeg, Leg
 from .node import Node
 from .outgoing import CallingPhone, Outgoing, Referral
@@ -198,7 +199,13 @@ class CallExchange:
         self, old: Standing, transferor: Leg, inner: DialogLeg | HandsetLeg, user: LocalUser, meant: Refer
     ) -> SentOn:
         by, target = self.party(old), str(meant.target)
-        calling = CallingPhone(inner.local_host, inner.address, unheld(inner.session), meant.max_forwards)
+        calling = CallingPhone(
+            inner.local_host,
+            inner.address,
+            unheld(inner.session),
+            meant.max_forwards,
+            must_encrypt=must_encrypt(inner),
+        )
         referral = Referral(by, meant.replaces, self.take_over_here)
         hidden = old.call.is_anonymous or self._node.rules.calls_anonymously(user)
         outgoing = Outgoing(self._node, user, target, calling, referral, anonymous=hidden)

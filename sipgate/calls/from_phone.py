@@ -11,11 +11,11 @@ from sipgate.events import RegistrationRefused
 from sipgate.plain.outgoing import Dialled
 from sipgate.ports import LocalUser, Refusal
 from sipgate.protocol.errors import SipError
-from sipgate.protocol.media_lines import is_encrypted
 from sipgate.protocol.message import Request, reply
 from sipgate.protocol.uri import Uri
 from sipgate.registrar import IntervalTooBrief, Registrar
 from sipgate.server_transaction import ServerTransaction
+from sipgate.transport import Flow
 from sipgate.ways import ways_to
 
 from .anonymity import wish_of
@@ -24,7 +24,7 @@ from .caller_leg import SipCallerLeg
 from .content import content_of
 from .exchange import replaces_of
 from .keep_alive import check_interval
-from .line import UNENCRYPTED, PhoneLine
+from .line import PhoneLine
 from .node import Node
 from .outgoing import CallingPhone, Referral
 from .refusal import refuse
@@ -67,14 +67,15 @@ class FromPhone:
         offer = content_of(request).sdp
         if not offer:
             raise Refusal(488, NO_OFFER)
-        if not user.may_be_plain and not is_encrypted(offer):
-            raise Refusal(488, UNENCRYPTED)
+        local_host = our_address_on(flow)
+        line = self._line(request, flow, user, local_host)
+        line.check(offer)
         referral = await self._replacing(request, user)
         self.switchboard.check_room(user.uri, None)
         await transaction.respond(reply(request, 100))
-        local_host = our_address_on(flow)
-        leg = self._leg(transaction, user, local_host)
-        phone = CallingPhone(local_host, (flow.remote[0], flow.remote[1]), offer, max_forwards)
+        leg = SipCallerLeg(transaction, line, self.node.dialogs, self.node.token())
+        address, must_encrypt = (flow.remote[0], flow.remote[1]), line.must_encrypt
+        phone = CallingPhone(local_host, address, offer, max_forwards, must_encrypt=must_encrypt)
         search = dialled.search(self.node, user, phone, referral, asked=asked)
         return self.switchboard.connect("out", leg, dialled.target, search, user.uri, None)
 
@@ -92,14 +93,13 @@ class FromPhone:
             raise Refusal(481, "This call cannot be taken over from here")
         return Referral(user.uri, replaces, exchange.take_over_here)
 
-    def _leg(self, transaction: ServerTransaction, user: LocalUser, local_host: str) -> SipCallerLeg:
-        request, flow = transaction.request, transaction.flow
+    def _line(self, request: Request, flow: Flow, user: LocalUser, local_host: str) -> PhoneLine:
         contacts = request.contacts
         if isinstance(contacts, str) or len(contacts) != 1:
             raise SipError(400, "Bad Contact")
         contact = self.node.phone_contact(user.uri, local_host, flow.transport)
         ways, interval = ways_to(contacts[0].uri, flow), self.node.limits.session_interval
-        line = PhoneLine(
+        return PhoneLine(
             self.node.sender,
             contact,
             ways,
@@ -108,7 +108,6 @@ class FromPhone:
             device=user.device,
             must_encrypt=not user.may_be_plain,
         )
-        return SipCallerLeg(transaction, line, self.node.dialogs, self.node.token())
 
 
 def _claimed_name(request: Request) -> str:

@@ -15,12 +15,13 @@ from sipgate.protocol.uri import Uri
 from sipgate.target import is_dial_code, mesh_uri
 
 from .happenings import Callee
+from .inside import media_side, places_of
 from .joint import Joint
 from .leg import CalleeLeg, Leg
 from .line import LOOPBACK, MeshLine
 from .mesh_leg import hops_to
 from .node import Node
-from .phones import legs_to, media_hosts, phones_of
+from .phones import legs_to, phones_of
 from .service_leg import ServiceLeg
 from .taken_over import TakenOver
 
@@ -102,8 +103,8 @@ class Incoming:
 
     async def _to_phones(self, joint: Joint, peer: Peer, user: LocalUser) -> Callee:
         (seconds, phones), handsets = self._phones_of(user, peer), self.node.handsets
-        host, allowed = media_hosts(phones, beside=handsets.has(user.username))
-        offer = await self._open_media(joint, peer, host, allowed)
+        side = media_side(places_of(phones, beside=handsets.has(user.username)))
+        offer = await self._open_media(joint, peer, side.host, side.allowed)
         legs = legs_to(self.node, phones, user, peer, self.node.token(), self.max_forwards)
         all_legs: tuple[CalleeLeg, ...] = (*legs, *handsets.legs(user.username, peer))
         if not all_legs:

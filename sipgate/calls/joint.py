@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
-from typing import Literal
+from collections.abc import Awaitable, Collection
+from typing import TYPE_CHECKING, Literal
 
 from sipgate.ports import CallMedia, MediaRefused
-from sipgate.protocol.media_lines import is_encrypted
+
+if TYPE_CHECKING:
+    from .leg import Leg
+    from .line import Line
 
 logger = logging.getLogger(__name__)
 
@@ -18,7 +21,9 @@ PATIENCE = 10.0  # seconds: an offer that gathers candidates takes the longest
 
 
 class Joint:
-    """Passes offers and answers through the media of `call`; between two phones of one node it is a plain wire.
+    """Passes offers and answers through the media of `call`; where phones of one node talk directly it is a plain wire.
+
+    Where the node relays between two of its phones, those called (`far`) stand on the side of the mesh.
 
     Remembers the early answer of a leg, so that the same SDP again in its 2xx is not answered twice.
     """
@@ -26,7 +31,12 @@ class Joint:
     def __init__(self, call: str = "") -> None:
         self.call = call
         self.media: CallMedia | None = None
+        self.far: Collection[Leg] = ()
         self._answers: dict[bytes, bytes] = {}
+
+    def side_of(self, leg: Leg) -> Side:
+        """Return the side of the media where a leg stands."""
+        return "mesh" if leg in self.far else leg.side
 
     async def offer(self, side: Side, sdp: bytes) -> bytes:
         """Return what the other side is offered; raise `MediaRefused`."""
@@ -36,12 +46,14 @@ class Joint:
         turn = self.media.offer_from_phone if side == "phone" else self.media.offer_from_mesh
         return await self._patiently(turn(sdp))
 
-    def secured(self, offer: bytes) -> bytes:
-        """Return an offer for a phone that has to encrypt; raise `MediaRefused` when its sender does not."""
-        if self.media is not None:
-            return self.media.secure_offer(offer)
-        if not is_encrypted(offer):
-            raise MediaRefused(488, "One of these two phones encrypts its sound, and the other one does not")
+    def fit(self, offer: bytes, line: Line, said: bytes = b"") -> bytes:
+        """Return an offer as the other side of a line, which has `said` this last, is to get it.
+
+        Raise `MediaRefused` when it must not get it.
+        """
+        if line.must_encrypt and self.media is not None:
+            offer = self.media.secure_offer(offer, said)
+        line.check(offer)
         return offer
 
     async def answer(self, side: Side, sdp: bytes) -> bytes:

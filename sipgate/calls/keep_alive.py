@@ -23,6 +23,8 @@ from sipgate.protocol.session_timer import (
     min_se,
 )
 
+from .leg import Reply
+
 MAX_INTERVAL = 86_400  # seconds: a phone that wants to be asked less than once a day is not asked to
 
 
@@ -144,3 +146,11 @@ def check_interval(request: Request, least: int = MIN_SE) -> None:
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
+
+
+def outcome_of(reply: Reply, agreement: Agreement) -> Outcome:
+    """Return what an answer to a refresh means: any to OPTIONS but a fault shows that the phone is there."""
+    if reply.is_gone:
+        return Outcome.LOST
+    is_alive = reply.is_success or (not agreement.has_timer and reply.status < 500)
+    return Outcome.ALIVE if is_alive else Outcome.LATER

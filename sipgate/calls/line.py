@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sipgate.identity import NodeIdentity, sender_of
-from sipgate.ports import Refusal
-from sipgate.protocol.media_lines import is_encrypted
+from sipgate.ports import MediaRefused, Refusal
+from sipgate.protocol.media_lines import has_keys, is_encrypted
 from sipgate.protocol.message import Request
 from sipgate.transport import Address, Flow, Hop
 from sipgate.ways import Way
@@ -18,6 +18,9 @@ from .joint import Side
 from .sending import Sender
 
 UNENCRYPTED = "This phone is paired for encrypted calls: let it use SRTP (SDES), and nothing else"
+KEYS_UNPROTECTED = (
+    "This phone sends the keys of its encryption in the clear: pair it for TLS, or turn its SRTP off"
+)
 LOOPBACK = "127.0.0.1"
 
 
@@ -34,8 +37,8 @@ class Line(Protocol):
     session_interval: int
     must_encrypt: bool
 
-    def takes(self, sdp: bytes) -> bool:
-        """Tell whether what the other side says of its media is as it has to be."""
+    def check(self, sdp: bytes) -> None:
+        """Raise `MediaRefused` when a description must not be said here, by either side."""
         ...
 
     @property
@@ -92,9 +95,14 @@ class PhoneLine:
         usable = [way for way in self.phone_ways if isinstance(way, Hop) or not way.is_closed]
         return usable or self.phone_ways[-1:]
 
-    def takes(self, sdp: bytes) -> bool:
-        """Tell whether it is SRTP where it has to be."""
-        return not self.must_encrypt or is_encrypted(sdp)
+    def check(self, sdp: bytes) -> None:
+        """It is SRTP where it has to be, and shows its keys to nobody (RFC 4568 9.1)."""
+        if self.must_encrypt and not is_encrypted(sdp):
+            raise MediaRefused(488, UNENCRYPTED)
+        way = self.phone_ways[0]
+        is_read_by_others = way.transport != "tls" and not ipaddress.ip_address(host_of(way)).is_loopback
+        if is_read_by_others and has_keys(sdp):
+            raise MediaRefused(488, KEYS_UNPROTECTED)
 
     def seal(self, request: Request) -> None:
         """Phones want no proof of us: they listen on loopback or on the LAN that they trust."""
@@ -142,9 +150,8 @@ class MeshLine:
             return (self.flow, *self.hops)
         return tuple(self.hops)
 
-    def takes(self, sdp: bytes) -> bool:  # noqa: ARG002 - the media looks at all of it
-        """Tell that it is."""
-        return True
+    def check(self, sdp: bytes) -> None:
+        """The media looks at all of it."""
 
     def seal(self, request: Request) -> None:
         """Sign."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from sipgate.call_rules import Forwarded
@@ -16,7 +16,9 @@ from sipgate.target import is_dial_code, mesh_uri
 from sipgate.transport import Address
 
 from .happenings import Callee
+from .inside import Place, media_side, place_of, places_of, talk_directly
 from .joint import Joint
+from .leg import CalleeLeg
 from .mesh_leg import leg_to_node
 from .node import Node
 from .phones import legs_to, phones_of
@@ -27,13 +29,23 @@ MAX_DIVERSIONS = 5
 
 @dataclass(frozen=True)
 class CallingPhone:
-    """The calling phone's side of the media: our address as it sees it, and its own (None: a service or a handset)."""
+    """The calling phone's side of the media: our address as it sees it, and its own (None: a service or a handset).
+
+    It `must_encrypt`, or may be plain.
+    """
 
     phone_host: str
     address: Address | None
     offer: bytes
     max_forwards: int
     handset: Handset | None = None
+    must_encrypt: bool = False
+
+    @property
+    def place(self) -> Place:
+        """Where its media is."""
+        hosts = frozenset({self.phone_host if self.address is None else self.address[0]})
+        return Place(self.phone_host, hosts, self.must_encrypt)
 
 
 @dataclass(frozen=True)
@@ -84,13 +96,13 @@ class Outgoing:
 
     async def find(self, joint: Joint) -> Callee:
         """Return whom to invite and with which offer; raise `Refusal`."""
-        taken = await self._take_over(joint.call)
+        taken = await self._take_over(joint)
         if taken is not None:
             return taken
         target = self._meant()
         callee = self.node.accounts.by_uri(target)
         if callee is not None and self.node.service_for(target, callee) is None:
-            return self._find_here(callee)
+            return await self._find_here(joint, callee)
         if self.anonymous:
             return await self._find_anonymously(joint, target)
         return await self.to_peer(joint, target, await self.node.directory.resolve(target))
@@ -111,24 +123,37 @@ class Outgoing:
         own = f"sip:{self.user.username}@{self.node.domain}"
         return self.user.uri if self.target == own else self.target
 
-    async def _take_over(self, into: str) -> Callee | None:
+    async def _take_over(self, joint: Joint) -> Callee | None:
         if self.referral is None or self.referral.replaces is None:
             return None
         caller = self.node.as_peer(self.user)
-        leg = await self.referral.take_over(self.referral.replaces, caller, into)
+        leg = await self.referral.take_over(self.referral.replaces, caller, joint.call)
         if leg is None:
             return None
         callee = self.node.accounts.by_uri(self.target) or self.user
-        return Callee(self.node.as_peer(callee), self.node.token(), self.phone.offer, (leg,))
+        offer = await self._offer_here(joint, (place_of(leg),))
+        joint.far = (leg,)
+        return Callee(self.node.as_peer(callee), self.node.token(), offer, (leg,))
 
-    def _find_here(self, callee: LocalUser) -> Callee:
-        """Two phones of one node talk directly: the SDP goes from one to the other as it is."""
+    async def _offer_here(self, joint: Joint, callees: Sequence[Place]) -> bytes:
+        """Return the offer for phones of this node; one that is sent on may choose other keys when it hears of it."""
+        caller, offer = self.phone.place, self.phone.offer
+        if talk_directly(caller, offer, callees, is_sent_on=self.referral is not None):
+            return offer
+        joint.media = await self.node.media.between(media_side((caller,)), media_side(callees))
+        return await joint.offer("phone", offer)
+
+    async def _find_here(self, joint: Joint, callee: LocalUser) -> Callee:
+        """Call the phones of one of our users."""
         caller = self.node.as_peer(self.user)
         handsets = self.node.handsets.legs(callee.username, caller, self.phone.handset)
         phones = phones_of(self.node, callee, self.phone.address, beside=bool(handsets))
         call_id = self.node.token()
+        offer = await self._offer_here(joint, places_of(phones, beside=bool(handsets)))
         legs = legs_to(self.node, phones, callee, caller, call_id, self.phone.max_forwards)
-        return Callee(self.node.as_peer(callee), call_id, self.phone.offer, (*legs, *handsets))
+        all_legs: tuple[CalleeLeg, ...] = (*legs, *handsets)
+        joint.far = all_legs
+        return Callee(self.node.as_peer(callee), call_id, offer, all_legs)
 
     async def to_peer(self, joint: Joint, target: str, peer: Peer) -> Callee:
         """Return the leg to the node of `peer`, called as `target`, and the offer for it; raise `Refusal`."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
-
 from sipgate.location import Binding, each_once
 from sipgate.ports import LocalUser, Peer, Refusal
 from sipgate.transport import Address, TransportName
@@ -11,7 +9,7 @@ from sipgate.ways import Way
 
 from .callee_leg import Invitation, SipCalleeLeg
 from .display import name_addr
-from .line import LOOPBACK, PhoneLine, address_of, host_of
+from .line import PhoneLine, address_of
 from .node import Node
 
 
@@ -55,23 +53,6 @@ def _leg(
         must_encrypt=phone.must_encrypt,
     )
     return SipCalleeLeg(line, node.dialogs, node.token(), invitation)
-
-
-def media_hosts(phones: tuple[Binding, ...], *, beside: bool) -> tuple[str, frozenset[str]]:
-    """Return our IP address for the media of whichever phone answers, and the addresses that RTP may come from.
-
-    A phone on this machine, or who is `beside` the phones, reaches all our addresses, and by any but the loopback one
-    comes from that itself.
-    """
-    theirs = frozenset(host_of(way) for phone in phones for way in phone.route.ways)
-    ours = [phone.route.local_host for phone in phones]
-    host = next((each for each in ours if not _is_loopback(each)), ours[0] if ours else LOOPBACK)
-    is_here = beside or any(_is_loopback(each) for each in theirs)
-    return host, theirs | {host} if is_here else theirs
-
-
-def _is_loopback(host: str) -> bool:
-    return ipaddress.ip_address(host).is_loopback
 
 
 def _transport(way: Way) -> TransportName:

@@ -83,13 +83,14 @@ class Reoffers:
         return Reply(488, "A change of the call must bring its own offer")
 
     async def _exchange(self, leg: Leg, other: Leg, method: str, sdp: bytes) -> Reply:
-        offer = await self._session.joint.offer(leg.side, sdp)
+        joint = self._session.joint
+        offer = await joint.offer(joint.side_of(leg), sdp)
         reply = await self._unless_ended(other, method, offer)
         if reply.is_gone:
             self._session.post(HungUp(other, Cause(reply.status, "The other side has lost the call")))
         if not reply.is_success:
             return reply
-        return Reply(reply.status, reply.reason, await self._session.joint.answer(other.side, reply.sdp))
+        return Reply(reply.status, reply.reason, await joint.answer(joint.side_of(other), reply.sdp))
 
     async def _unless_ended(self, other: Leg, method: str, offer: bytes) -> Reply:
         async with asyncio.TaskGroup() as tasks:

@@ -61,6 +61,6 @@ class Ringing:
         if not progress.sdp or (self._direction == "in" and not peer.known):
             return None
         try:
-            return await joint.answer(progress.leg.side, progress.sdp)
+            return await joint.answer(joint.side_of(progress.leg), progress.sdp)
         except MediaRefused:
             return None

@@ -83,7 +83,7 @@ class SentOn(Borrowed):
         reply = await self.inner.reoffer("INVITE", sdp)
         try:
             if reply.is_success:
-                await joint.answer(self.side, reply.sdp)
+                await joint.answer(joint.side_of(self), reply.sdp)
         except MediaRefused as refused:
             return Reply(refused.status, refused.reason)
         return reply

@@ -49,9 +49,8 @@ class DomainLine:
         usable = [way for way in self.servers if isinstance(way, Hop) or not way.is_closed]
         return usable or self.servers[-1:]
 
-    def takes(self, sdp: bytes) -> bool:  # noqa: ARG002 - the media looks at all of it
-        """Tell that it is."""
-        return True
+    def check(self, sdp: bytes) -> None:
+        """The media looks at all of it."""
 
     def seal(self, request: Request) -> None:
         """There is nothing that would prove us."""

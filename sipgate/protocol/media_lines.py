@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 _LINE = re.compile(rb"^m=(\S+) [0-9]{1,5}((?:/[0-9]+)? [^\r\n]*)", re.MULTILINE)
-_RTP_ON = re.compile(rb"^m=(?:audio|video|text) [1-9][0-9]{0,4}(?:/[0-9]+)? (\S+)", re.MULTILINE)
 
 
 def kinds(sdp: bytes) -> list[bytes]:
@@ -14,8 +13,18 @@ def kinds(sdp: bytes) -> list[bytes]:
 
 
 def is_encrypted(sdp: bytes) -> bool:
-    """Tell whether every stream of sound, picture or text that is on is SRTP (RFC 3711, RFC 5764)."""
-    return all(profile.endswith((b"/SAVP", b"/SAVPF")) for profile in _RTP_ON.findall(sdp))
+    """Tell whether every stream that is on, of whatever kind, is SRTP (RFC 3711, RFC 5764)."""
+    return all(_is_off_or_srtp(line) for line in re.split(rb"[\r\n]+", sdp) if line.startswith(b"m="))
+
+
+def has_keys(sdp: bytes) -> bool:
+    """Tell whether keys stand in a description that somebody is to use (RFC 4568): beside plain RTP nobody does."""
+    return b"a=crypto:" in sdp and re.search(rb"^m=[^\r\n]* (?:RTP/SAVPF?) ", sdp, re.MULTILINE) is not None
+
+
+def _is_off_or_srtp(line: bytes) -> bool:
+    fields = line.split(b" ", 3)
+    return len(fields) > 3 and (fields[1] == b"0" or fields[2].endswith((b"/SAVP", b"/SAVPF")))
 
 
 def declined(offer: bytes) -> bytes:

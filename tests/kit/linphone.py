@@ -24,16 +24,19 @@ from tests.kit.netns import command_in, free_ports
 CONFIGURATION = """\
 [sip]
 {ports}
-bind_address=127.0.0.1
+bind_address={address}
 guess_hostname=0
-contact="{name}" <sip:{name}@127.0.0.1>
+contact="{name}" <sip:{name}@{address}>
 media_encryption={encryption}
+media_encryption_mandatory={is_mandatory}
+verify_server_certs=0
+verify_server_cn=0
 use_ipv6=0
 default_proxy=0
 register_only_when_network_is_up=0
 [rtp]
 audio_rtp_port={rtp_port}
-bind_address=127.0.0.1
+bind_address={address}
 [net]
 firewall_policy=none
 [sound]
@@ -61,7 +64,7 @@ publish_expires=60
 privacy={privacy}
 [auth_info_0]
 username={name}
-userid={name}
+userid={login}
 passwd={password}
 realm={domain}
 domain={domain}
@@ -77,8 +80,8 @@ enabled=1
 class Linphone:
     """One phone (G.711); an async context manager. It answers by itself and plays `speech` (8 kHz, mono).
 
-    `encryption` is linphone's word: none, srtp, zrtp or dtls. `privacy` adds up its numbers for the Privacy header:
-    1 user, 2 header, 4 session, 8 id, 16 critical.
+    `encryption` is linphone's word: none, srtp (then nothing else), zrtp or dtls. `privacy` adds up its numbers for
+    the Privacy header: 1 user, 2 header, 4 session, 8 id, 16 critical.
 
     It subscribes to the presence of its `friends` (URIs) and says on the terminal when one comes or goes.
     """
@@ -91,6 +94,7 @@ class Linphone:
     publishes: bool = False
     encryption: str = "none"
     privacy: int = 0x8000  # whatever is its default
+    address: str = "127.0.0.1"
     journal: Journal = field(init=False)
     _folder: Path = field(init=False)
     _terminal: int = field(init=False)
@@ -155,7 +159,7 @@ class Linphone:
 
     def _configuration(self) -> str:
         sip_port, rtp_port = free_ports(self.namespace, 2, step=2)
-        ports = {"udp": (sip_port, 0), "tcp": (0, sip_port)}[self.transport]
+        ports = {kind: sip_port if kind == self.transport else 0 for kind in ("udp", "tcp", "tls")}
         friends = "".join(
             f"[friend_{number}]\nurl=<{uri}>\npol=accept\nsubscribe=1\n"
             for number, uri in enumerate(self.friends)
@@ -164,9 +168,12 @@ class Linphone:
             publish=int(self.publishes),
             privacy=self.privacy,
             encryption=self.encryption,
-            ports=f"sip_port={ports[0]}\nsip_tcp_port={ports[1]}\nsip_tls_port=0",
+            is_mandatory=int(self.encryption == "srtp"),
+            address=self.address,
+            ports=f"sip_port={ports['udp']}\nsip_tcp_port={ports['tcp']}\nsip_tls_port={ports['tls']}",
             rtp_port=rtp_port,
             name=self.line.username,
+            login=self.line.login or self.line.username,
             host=self.line.host,
             port=self.line.port,
             transport=self.transport,

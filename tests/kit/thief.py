@@ -21,8 +21,9 @@ from overlay.identity import NodeKey
 from overlay.overlay import Overlay
 from overlay.protocol.endpoint import Endpoint
 from overlay.protocol.sealed_blob import unseal_blob
+from sipgate import ports as gateway_ports
 from sipgate.gateway import Gateway
-from sipgate.ports import IncomingCaller, LocalUser, MediaContext, Peer, Refusal
+from sipgate.ports import IncomingCaller, LocalUser, MediaContext, MediaRefused, Peer, PhoneSide, Refusal
 from trust.delegation import SignedDelegation
 from trust.protocol.packed_key import unpack
 
@@ -102,6 +103,10 @@ class Thief:
     async def resolve(self, _uri: str) -> Peer:
         """Send the call on to where the callee really is."""
         return self.callee.peer((self._callee_at,))
+
+    async def between(self, _calling: PhoneSide, _called: PhoneSide) -> gateway_ports.CallMedia:
+        """Nobody calls within a node here."""
+        raise MediaRefused(488, "Nobody calls within a node here")
 
     async def admit(self, caller: IncomingCaller) -> Peer:
         """Let the caller in."""

@@ -194,7 +194,7 @@ def make_media(role: str, endorser: Any, on_event: Callable[[MediaEvent], None],
     )
 
 
-async def make_side(role: str, endorser: Any, **options: Any) -> Side:
+async def make_side(role: str, endorser: Any, *, phone: Phone | None = None, **options: Any) -> Side:
     """Return one side with an open phone; its media does not run yet."""
     events: list[MediaEvent] = []
     told = asyncio.Event()
@@ -203,7 +203,7 @@ async def make_side(role: str, endorser: Any, **options: Any) -> Side:
         events.append(event)
         told.set()
 
-    return Side(await Phone().open(), make_media(role, endorser, tell, **options), events, told)
+    return Side(await (phone or Phone()).open(), make_media(role, endorser, tell, **options), events, told)
 
 
 @contextlib.asynccontextmanager

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from media.aiortc_adapter.srtp import Srtp
-from media.bridge import MAX_STREAMS, Bridge, Gate
+from media.bridge import Bridge, Gate
+from media.sealing import MAX_STREAMS
 
 PROFILES = {profile.openssl_profile.decode(): profile for profile in SRTP_PROFILES}
 SECRET = bytes(64)

@@ -88,8 +88,8 @@ async def test_a_far_side_cannot_aim_us_at_an_address_that_is_not_allowed() -> N
         answered = await relay.answer_from_mesh(sdp(far, host=ELSEWHERE))
         near.node, far.node = (LOOPBACK, port_of(answered)), (LOOPBACK, port_of(offered))
         near.send(rtp(1))
-        section = relay._sections[0]
-        await until(lambda: section.far.dropped == {"phone_address_unknown": 1})
+        leg = relay._far.legs[0]
+        await until(lambda: leg.dropped == {"phone_address_unknown": 1})
         far.send(rtp(2))
         await near.hears(rtp(2))
         near.send(rtp(3))

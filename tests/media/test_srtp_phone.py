@@ -73,7 +73,7 @@ async def offered(suite: str = "AES_CM_128_HMAC_SHA1_80") -> AsyncIterator[tuple
     """The callee's phone has to encrypt."""
     async with call() as pair:
         mesh = await pair.caller.media.offer_from_phone(pair.caller.phone.sdp())
-        offer = pair.callee.media.secure_offer(await pair.callee.media.offer_from_mesh(mesh))
+        offer = pair.callee.media.secure_offer(await pair.callee.media.offer_from_mesh(mesh), b"")
         pair.callee.phone.listen_to(offer)
         phone = SrtpPhone(pair.callee.phone, suite)
         await pair.answer(phone.sdp(phone.told(offer)))
@@ -123,7 +123,7 @@ async def test_nothing_of_the_keys_is_in_what_goes_to_the_mesh() -> None:
         phone = SrtpPhone(pair.caller.phone, "AEAD_AES_128_GCM")
         mesh = await pair.caller.media.offer_from_phone(phone.sdp())
         assert b"crypto" not in mesh
-        pair.callee.media.secure_offer(await pair.callee.media.offer_from_mesh(mesh))
+        pair.callee.media.secure_offer(await pair.callee.media.offer_from_mesh(mesh), b"")
         answer = await pair.callee.media.answer_from_phone(pair.callee.phone.sdp())
         assert b"crypto" not in answer
 

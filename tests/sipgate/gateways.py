@@ -26,6 +26,7 @@ from sipgate.ports import (
     MediaContext,
     MediaRefused,
     Peer,
+    PhoneSide,
     Refusal,
     Service,
     Taken,
@@ -108,6 +109,7 @@ class PassThrough:
     """Media that passes SDP on with a mark for each way it went."""
 
     context: MediaContext
+    name: str = ""
     fragment: bytes | None = b"a=ice-ufrag:test\r\n"
     taken: list[bytes] = field(default_factory=list)
     closed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -118,7 +120,7 @@ class PassThrough:
     def _mark(self, sdp: bytes, mark: str) -> bytes:
         if b"unusable" in sdp:
             raise MediaRefused(488, "No codec in common")
-        return sdp + f"a=x-{self.context.role}-{mark}\r\n".encode()
+        return sdp + f"a=x-{self.name or self.context.role}-{mark}\r\n".encode()
 
     async def offer_from_phone(self, sdp: bytes) -> bytes:
         return self._mark(sdp, "offer-out") + b"a=fingerprint:sha-256 AB:CD\r\n"
@@ -132,7 +134,7 @@ class PassThrough:
     async def answer_from_phone(self, sdp: bytes) -> bytes:
         return self._mark(sdp, "answer-out")
 
-    def secure_offer(self, sdp: bytes) -> bytes:
+    def secure_offer(self, sdp: bytes, _said: bytes) -> bytes:
         return sdp.replace(b"RTP/AVP", b"RTP/SAVP")
 
     def transport_fragment(self) -> bytes | None:
@@ -154,9 +156,17 @@ class PassThrough:
 @dataclass
 class Media:
     opened: list[PassThrough] = field(default_factory=list)
+    sides: list[tuple[PhoneSide, PhoneSide]] = field(default_factory=list)
 
     async def open(self, context: MediaContext) -> CallMedia:
         self.opened.append(PassThrough(context))
+        return self.opened[-1]
+
+    async def between(self, calling: PhoneSide, called: PhoneSide) -> CallMedia:
+        self.sides.append((calling, called))
+        nobody = Peer("", "", "self", "", b"", known=True)
+        context = MediaContext("", "caller", nobody, "", calling.host, called.host, calling.allowed)
+        self.opened.append(PassThrough(context, "relay"))
         return self.opened[-1]
 
 

@@ -6,11 +6,9 @@ from media.protocol.candidate import Candidate
 from media.protocol.errors import MediaRefused
 from media.protocol.mesh_side import for_mesh, mesh_transports
 from media.protocol.phone_side import OwnPort, for_phone, phone_media
-from media.protocol.sdes import Crypto
 from media.protocol.sdp import SessionDescription
 from media.protocol.transport import Transport
 
-SUITE = "AES_CM_128_HMAC_SHA1_80"
 TRANSPORT = Transport(
     "ufrag123", "p" * 24, bytes(range(32)), "actpass", (Candidate("1", 99, "192.0.2.1", 5000),), complete=True
 )
@@ -117,41 +115,37 @@ def test_an_ipv6_node_names_its_address_as_such() -> None:
     assert b"c=IN IP6 ::1\r\n" in bytes(for_phone(offer, "::1", [OwnPort(6000), None, None]))
 
 
-@pytest.mark.parametrize(
-    ("profile", "why"),
-    [
-        (b"RTP/SAVP", "no encryption that this node has"),
-        (b"RTP/SAVPF", "no encryption that this node has"),
-        (b"UDP/TLS/RTP/SAVPF", "own media encryption"),
-    ],
-)
-def test_a_phone_that_insists_on_an_encryption_that_we_lack_is_told_so(profile: bytes, why: str) -> None:
-    with pytest.raises(MediaRefused, match=why) as refused:
-        phone_media(
-            SessionDescription.parse(PHONE.replace(b"RTP/AVP", profile).replace(b"AES_CM_128", b"F8_128"))
-        )
+@pytest.mark.parametrize("profile", [b"RTP/SAVP", b"RTP/SAVPF"])
+def test_a_phone_with_keys_of_its_own_may_encrypt_up_to_here_and_the_mesh_hears_nothing_of_it(
+    profile: bytes,
+) -> None:
+    offer = SessionDescription.parse(PHONE.replace(b"RTP/AVP", profile))
+    sides = phone_media(offer)
+    assert sides[0] is not None
+    assert [(key.tag, key.suite, len(key.key)) for key in sides[0].keys] == [
+        (1, "AES_CM_128_HMAC_SHA1_80", 30)
+    ]
+    assert "d0Rm" not in repr(sides)
+    mesh = bytes(for_mesh(offer, sides, [TRANSPORT, None, None]))
+    assert b"UDP/TLS/" + profile + b" " in mesh
+    assert b"crypto" not in mesh
+    answer = for_phone(
+        SessionDescription.parse(mesh), "127.0.0.1", [OwnPort(6000, keys=sides[0].keys), None, None]
+    )
+    assert b"m=audio 6000 " + profile + b" 96 0 101\r\n" in bytes(answer)
+    assert b"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:d0Rm" in bytes(answer)
+
+
+def test_a_phone_that_encrypts_in_a_way_that_this_node_lacks_is_told_which_it_has() -> None:
+    with pytest.raises(MediaRefused, match="SRTP with AES-CM or AES-GCM"):
+        phone_media(SessionDescription.parse(PHONE.replace(b"RTP/AVP", b"RTP/SAVP").replace(b"_80", b"_81")))
+
+
+@pytest.mark.parametrize("profile", [b"UDP/TLS/RTP/SAVP", b"UDP/TLS/RTP/SAVPF"])
+def test_a_phone_that_insists_on_its_own_encryption_is_told_so(profile: bytes) -> None:
+    with pytest.raises(MediaRefused, match="own media encryption") as refused:
+        phone_media(SessionDescription.parse(PHONE.replace(b"RTP/AVP", profile)))
     assert refused.value.status == 488
-
-
-def test_the_keys_of_a_phone_stay_with_its_node_and_it_gets_ours() -> None:
-    offer = SessionDescription.parse(PHONE.replace(b"RTP/AVP 96", b"RTP/SAVP 96"))
-    media = phone_media(offer)
-    assert media[0] is not None
-    assert [(key.tag, key.suite) for key in media[0].keys] == [(1, SUITE)]
-    for_others = bytes(for_mesh(offer, media, [TRANSPORT, None, None]))
-    assert b"a=crypto" not in for_others
-    assert b"m=audio 9 UDP/TLS/RTP/SAVP 96" in for_others
-    own = Crypto(1, SUITE, bytes([1]) * 30)
-    ports = [OwnPort(6000, keys=(own,)), None, None]
-    back = bytes(for_phone(SessionDescription.parse(for_others), "10.0.0.1", ports))
-    assert b"m=audio 6000 RTP/SAVP 96" in back
-    assert own.line().encode() in back
-
-
-def test_keys_beside_plain_rtp_are_passed_over() -> None:
-    media = phone_media(SessionDescription.parse(PHONE))
-    assert media[0] is not None
-    assert media[0].keys == ()
 
 
 def test_a_phone_with_a_host_name_or_a_multicast_group_for_address_is_refused() -> None:

@@ -400,7 +400,7 @@ async def test_an_answer_that_cannot_be_served_is_hung_up_and_refused() -> None:
         await it.call.wait_ended()
         await settled()
     assert it.a.log[-1] == "refuse 488"
-    assert it.b[0].log[1:] == ["ack", "bye 487"]
+    assert it.b[0].log[1:] == ["ack", "bye 488"]
 
 
 async def test_an_answer_without_sdp_is_refused() -> None:

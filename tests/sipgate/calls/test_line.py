@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sipgate.calls.line import MeshLine, PhoneLine
 from sipgate.calls.sending import Sender
 from sipgate.identity import NodeIdentity
-from sipgate.ports import Refusal
+from sipgate.ports import MediaRefused, Refusal
 from sipgate.protocol.message import Request
 from sipgate.protocol.uri import Uri
 from sipgate.transport import Address, FlowSide, Hop, TransportName
@@ -110,3 +110,32 @@ def test_a_connection_is_used_while_it_is_open() -> None:
     line = phone(*ways)
     flow.is_closed = True
     assert list(line.ways()) == [Hop("tcp", "127.0.0.1", 5062)]
+
+
+KEYED = (
+    b"v=0\r\nm=audio 4000 RTP/SAVP 0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 "
+    b"inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj\r\n"
+)
+
+
+def test_keys_go_over_tls_or_stay_on_this_machine() -> None:
+    for way in (Hop("tls", "192.0.2.7", 5061, KEY), Hop("udp", "127.0.0.1", 5062), Hop("tcp", "::1", 5062)):
+        phone(way).check(KEYED)
+    for way in (Hop("udp", "192.0.2.7", 5062), Hop("tcp", "192.0.2.7", 5062)):
+        with pytest.raises(MediaRefused, match="keys of its encryption in the clear"):
+            phone(way).check(KEYED)
+        phone(way).check(KEYED.replace(b"SAVP", b"AVP"))  # beside plain RTP nobody uses them
+
+
+def test_who_has_to_encrypt_says_nothing_else() -> None:
+    line = phone(Hop("tls", "192.0.2.7", 5061, KEY))
+    line.must_encrypt = True
+    line.check(KEYED + b"m=image 0 udptl t38\r\n")
+    for more in (
+        b"m=video 5000 RTP/AVP 31\r\n",
+        b"m=image 5000 udptl t38\r\n",
+        b"m=audio\r\n",
+        b"m=text  0 RTP/AVP 1",
+    ):
+        with pytest.raises(MediaRefused, match="paired for encrypted calls"):
+            line.check(KEYED + more)

@@ -1,0 +1,176 @@
+"""Media that a node relays from one side to the other as RTP, each side plain or under keys of its own (SDES).
+
+For two phones of this node that cannot talk directly: one encrypts and the other one does not, or they are on
+networks that do not see each other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+
+from .errors import MediaError, MediaRefused
+from .phone_crypto import PhoneCrypto, own_keys, secured
+from .phone_leg import PhoneLeg
+from .protocol.phone_side import OwnPort, PhoneMedia, for_phone, phone_media
+from .protocol.sdes import Crypto
+from .protocol.sdp import SessionDescription
+
+Take = Callable[[PhoneCrypto, tuple[Crypto, ...]], None]
+
+
+class RelaySide:
+    """One side: a leg for each section. `host` is our address as that side sees it; RTP comes from `allowed` only."""
+
+    def __init__(self, host: str, allowed: frozenset[str]) -> None:
+        self.legs: dict[int, PhoneLeg] = {}
+        self.cryptos: dict[int, PhoneCrypto] = {}
+        self.host = host
+        self._allowed = allowed
+
+    def make_leg(self) -> PhoneLeg:
+        """Return a leg of this side, still closed."""
+        return PhoneLeg(self.host, self._allowed)
+
+    def blame(self) -> AbstractContextManager[None]:
+        """Return what says in this side's words why it is refused."""
+        return nullcontext()
+
+    def read(self, description: SessionDescription) -> Sequence[PhoneMedia | None]:
+        """Return where this side takes each section; raise `MediaRefused`."""
+        return phone_media(description)
+
+    def take(self, sides: Sequence[PhoneMedia | None], take: Take) -> None:
+        """Send where this side's description says, under what it says of keys."""
+        for index, side in enumerate(sides):
+            if side is not None:
+                take(self.cryptos[index], side.keys)
+                self.aim(self.legs[index], side)
+
+    def aim(self, leg: PhoneLeg, side: PhoneMedia) -> None:
+        """Send one section where this side wants it."""
+        leg.aim(side)
+
+    def settle(self) -> None:
+        """This side's latest offer is being answered."""
+        for crypto in self.cryptos.values():
+            crypto.settle()
+
+    def described(
+        self, description: SessionDescription, sides: Sequence[PhoneMedia | None], *, is_offer: bool
+    ) -> SessionDescription:
+        """Return the other side's description with our ports on this side; what is off gets port 0."""
+        ports = [self._own_port(index, is_offer) if side else None for index, side in enumerate(sides)]
+        return for_phone(description, self.host, ports)
+
+    def _own_port(self, index: int, is_offer: bool) -> OwnPort:
+        leg = self.legs[index]
+        keys = own_keys(self.cryptos[index], self.cryptos.values(), is_offer=is_offer)
+        return OwnPort(leg.port, mux=leg.mux and not is_offer, keys=keys)
+
+
+class Relay:
+    """The media of one call. `aclose()` frees it. The caller is on the `near` side, the callee on the `far` one.
+
+    The methods take and return SDP bytes, raise `MediaRefused` and are called one at a time. Their names are those of
+    `CallMedia`: the near side stands where the phone does there, the far side where the mesh does.
+    """
+
+    def __init__(self, near: RelaySide, far: RelaySide) -> None:
+        self._near = near
+        self._far = far
+        self._offer: SessionDescription | None = None
+        self._is_closed = False
+
+    async def offer_from_phone(self, sdp: bytes) -> bytes:
+        """Turn the near side's offer or re-offer into the one for the far side."""
+        return await self._offered(self._near, self._far, sdp)
+
+    async def answer_from_mesh(self, sdp: bytes) -> bytes:
+        """Turn the far side's answer into the near side's."""
+        return self._answered(self._far, self._near, sdp)
+
+    async def offer_from_mesh(self, sdp: bytes) -> bytes:
+        """Turn the far side's offer or re-offer into the one for the near side."""
+        return await self._offered(self._far, self._near, sdp)
+
+    async def answer_from_phone(self, sdp: bytes) -> bytes:
+        """Turn the near side's answer into the far side's."""
+        return self._answered(self._near, self._far, sdp)
+
+    def secure_offer(self, sdp: bytes, said: bytes) -> bytes:
+        """Turn an offer for a phone on either side into one for a phone that has to encrypt, and `said` this last."""
+        return secured(sdp, (*self._near.cryptos.values(), *self._far.cryptos.values()), said)
+
+    def transport_fragment(self) -> bytes | None:
+        """There is no transport beside the description."""
+        return None
+
+    async def transport_from_mesh(self, fragment: bytes) -> None:
+        """Neither side sends one; what comes is left."""
+
+    async def connected(self) -> None:
+        """Return at once: nothing is proven here."""
+
+    async def failed(self) -> tuple[int, str]:
+        """Wait for ever: without consent checks silence may be meant; the signalling finds out who is gone."""
+        await asyncio.Event().wait()
+        raise AssertionError("nothing sets this event")
+
+    async def aclose(self) -> None:
+        """Close all ports. May be called in any state, more than once."""
+        self._is_closed = True
+        for side in (self._near, self._far):
+            for crypto in side.cryptos.values():
+                crypto.close()
+            legs, side.legs = side.legs, {}
+            for leg in legs.values():
+                await leg.aclose()
+
+    def join(self, near: PhoneLeg, far: PhoneLeg) -> None:
+        """Pass on what comes, both ways, as it is."""
+        near.sink = near.zrtp_sink = far.send
+        far.sink = far.zrtp_sink = near.send
+
+    async def _offered(self, by: RelaySide, to: RelaySide, sdp: bytes) -> bytes:
+        with by.blame():
+            offer = self._parse(sdp)
+            sides = by.read(offer)
+        await self._open_sections(sides)
+        by.take(sides, PhoneCrypto.take_offer)
+        self._offer = offer
+        return bytes(to.described(offer, sides, is_offer=True))
+
+    def _answered(self, by: RelaySide, to: RelaySide, sdp: bytes) -> bytes:
+        with by.blame():
+            answer = self._parse(sdp)
+            offered = [section.media for section in self._offer.media] if self._offer else []
+            if [section.media for section in answer.media] != offered:
+                raise MediaRefused("The answer does not fit the offer")
+            sides = by.read(answer)
+        if any(side is not None and index not in by.legs for index, side in enumerate(sides)):
+            raise MediaRefused("The answer does not fit the offer")
+        by.take(sides, PhoneCrypto.take_answer)
+        to.settle()
+        return bytes(to.described(answer, sides, is_offer=False))
+
+    def _parse(self, sdp: bytes) -> SessionDescription:
+        if self._is_closed:
+            raise MediaRefused("The call is over")
+        return SessionDescription.parse(sdp)
+
+    async def _open_sections(self, sides: Sequence[PhoneMedia | None]) -> None:
+        for index, side in enumerate(sides):
+            if side is None or index in self._near.legs:
+                continue
+            near, far = self._near.make_leg(), self._far.make_leg()
+            try:
+                await near.open()
+                await far.open()
+            except MediaError as error:
+                await near.aclose()
+                raise MediaRefused(error.reason, status=error.status) from error
+            self.join(near, far)
+            for side_of, leg in ((self._near, near), (self._far, far)):
+                side_of.legs[index], side_of.cryptos[index] = leg, PhoneCrypto(leg)

@@ -1,0 +1,322 @@
+"""A phone on another host than its node: TLS and SRTP on the wire and nothing else, in all that phones do in a call."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from tests.interop.conftest import Speech
+from tests.interop.test_devices import devices
+from tests.kit.baresip import Baresip, Line
+from tests.kit.capture import Capture, PhoneTraffic
+from tests.kit.journal import NotSeenError
+from tests.kit.linphone import Linphone
+from tests.kit.netns import Lan
+from tests.kit.nodes import DataDirectory, Node, resolves
+from tests.kit.packets import rtp_payload
+from tests.kit.site import Site, answer, ended, phone_of, ring, secured
+from tests.kit.speech import frames_recognised, main_frequency, make_tone, read_wav, voiced_frames
+
+pytestmark = [pytest.mark.interop, pytest.mark.namespaces, pytest.mark.asyncio(loop_scope="module")]
+
+ONE_SECOND = 50
+PCMU_BYTES = 160
+RATE = 8_000
+TAG_BYTES = (10, 4, 16)
+
+
+@dataclass(frozen=True)
+class Home:
+    """Alice's node, a phone's host on its network with all that crosses its wire, and Bob's node elsewhere there."""
+
+    lan: Lan
+    data: Path
+    alice: Site
+    bob: Site
+    wire: Capture
+
+    async def pair(self, name: str, *options: str) -> Line:
+        """Pair a phone; return its account."""
+        paired = json.loads((await devices(self.data, "add", name, *options, "--json")).stdout)
+        account = paired["account"]
+        host, _, port = account["address"].rpartition(":")
+        return Line(host, int(port), account["username"], account["secret"], login=account["login"])
+
+    @asynccontextmanager
+    async def phone(self, name: str = "kitchen", voice: str = "alice") -> AsyncIterator[Baresip]:
+        """A paired phone on its own host, until it has gone and is revoked."""
+        line = await self.pair(name)
+        speech = (self.alice if voice == "alice" else self.bob).speech[RATE]
+        namespace, address = self.lan.namespace("phone"), self.lan.address("phone")
+        phone = Baresip(
+            line, speech, namespace=namespace, address=address, transport="tls", encryption="srtp-mand"
+        )
+        self.alice.node.journal.forget()
+        try:
+            async with phone:
+                assert (await self.alice.node.event("phone_registered"))["device"] == name
+                yield phone
+        finally:
+            await devices(self.data, "revoke", name)
+        said = self.alice.node.program.stdout + self.alice.node.program.stderr
+        assert "inline:" not in said, "no key is told"
+
+    def assert_nothing_in_the_clear(self, start: int, said: list[bytes]) -> None:
+        """Look at the wire of the phone: TLS, and RTP whose payload is none of what was said."""
+        packets = self.wire.packets[start:]
+        payloads = [rtp_payload(packet.payload) for packet in packets if packet.protocol == "udp"]
+        sound = [payload for payload in payloads if payload is not None]
+        assert len(sound) > ONE_SECOND
+        assert {len(payload) for payload in sound} <= {PCMU_BYTES + tag for tag in TAG_BYTES} | {
+            16 + tag for tag in TAG_BYTES
+        } | {4 + tag for tag in TAG_BYTES}
+        assert said
+        known = {payload for payload in said if len(set(payload)) > 8}
+        assert known
+        assert not any(payload[:PCMU_BYTES] in known for payload in sound)
+        signalling = [packet.payload for packet in packets if packet.protocol == "tcp" and packet.payload]
+        assert signalling
+        assert not any(b"SIP/2.0" in each or b"inline:" in each for each in signalling)
+        assert not any(b"SIP/2.0" in packet.payload for packet in packets)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def home(voices: dict[str, Speech]) -> AsyncIterator[Home]:
+    async with AsyncExitStack() as stack:
+        lan = stack.enter_context(Lan("a", "b", "phone"))
+        sites, folders = [], []
+        for name, host in (("alice", "a"), ("bob", "b")):
+            loopback = await stack.enter_async_context(Capture("lo", lan.namespace(host)))
+            folders.append(stack.enter_context(DataDirectory(name)))
+            node = Node(
+                name,
+                folders[-1],
+                namespace=lan.namespace(host),
+                listen=f"{lan.address(host)}:7350",
+                sip="127.0.0.1:5060",
+                bootstrap=() if host == "a" else (f"{lan.address('a')}:7350",),
+            )
+            sites.append(Site(await stack.enter_async_context(node), loopback, voices[name]))
+        alice, bob = sites
+        await resolves(alice.node, bob.node)
+        await resolves(bob.node, alice.node)
+        await alice.node.knows(bob.node.uri)
+        await bob.node.knows(alice.node.uri)
+        wire = await stack.enter_async_context(Capture("eth0", lan.namespace("phone")))
+        yield Home(lan, folders[0], alice, bob, wire)
+
+
+def recognised(phone: Baresip, said: Path) -> int:
+    """Return how many of the 20 ms frames that a phone heard were said by the other one."""
+    return frames_recognised(read_wav(phone.recordings()[-1])[1], read_wav(said)[1])
+
+
+async def test_the_echo_comes_back(home: Home) -> None:
+    async with home.phone() as phone:
+        start = len(home.wire.packets)
+        wire = PhoneTraffic(home.wire, phone.rtp_ports)
+        await phone.dial("sip:echo@mesh")
+        await phone.event("CALL_ESTABLISHED")
+        await home.alice.node.event("call_secured")
+        await wire.until_heard(4 * ONE_SECOND)
+        await phone.hang_up()
+        await ended(home.alice.node)
+        assert recognised(phone, home.alice.speech[RATE]) > ONE_SECOND
+        assert not any(b"SIP/2.0" in packet.payload for packet in home.wire.packets[start:])
+
+
+@pytest.mark.parametrize("by_paired", [True, False])
+async def test_calls_over_the_mesh_go_both_ways(home: Home, *, by_paired: bool) -> None:
+    async with home.phone() as paired, home.bob.phone() as far:
+        start = len(home.wire.packets)
+        clear, wire = home.bob.traffic(far), PhoneTraffic(home.wire, paired.rtp_ports)
+        if by_paired:
+            await ring(paired, far, home.bob.node.uri)
+            await answer(paired, far)
+        else:
+            await ring(far, paired, home.alice.node.uri)
+            await answer(far, paired)
+        await secured(
+            *(site.node for site in ((home.alice, home.bob) if by_paired else (home.bob, home.alice)))
+        )
+        await clear.until_heard(2 * ONE_SECOND)
+        await wire.until_heard(2 * ONE_SECOND)
+        await paired.press("5")
+        assert (await far.event("CALL_DTMF_START"))["param"] == "5"
+        await far.press("7")
+        assert (await paired.event("CALL_DTMF_START"))["param"] == "7"
+        for holder in (paired, far):
+            await holder.hold()
+            await wire.until_quiet()
+            clear.forget()
+            wire.forget()
+            await holder.resume()
+            await clear.until_heard(2 * ONE_SECOND)
+            await wire.until_heard(2 * ONE_SECOND)
+        leaves, stays = (far, paired) if by_paired else (paired, far)
+        await leaves.hang_up()
+        await stays.event("CALL_CLOSED")
+        await ended(home.alice.node, home.bob.node)
+        assert recognised(far, home.alice.speech[RATE]) > ONE_SECOND
+        assert recognised(paired, home.bob.speech[RATE]) > ONE_SECOND
+        home.assert_nothing_in_the_clear(start, clear.heard() + clear.spoken())
+
+
+@pytest.mark.parametrize("by_paired", [True, False])
+async def test_the_node_relays_between_its_paired_phone_and_a_plain_one_beside_it(
+    home: Home, *, by_paired: bool
+) -> None:
+    async with home.phone() as paired, home.alice.phone() as beside:
+        start = len(home.wire.packets)
+        clear, wire = home.alice.traffic(beside), PhoneTraffic(home.wire, paired.rtp_ports)
+        caller, callee = (paired, beside) if by_paired else (beside, paired)
+        await ring(caller, callee, home.alice.node.uri)
+        await answer(caller, callee)
+        await clear.until_heard(2 * ONE_SECOND)
+        await wire.until_heard(2 * ONE_SECOND)
+        await paired.press("5")
+        assert (await beside.event("CALL_DTMF_START"))["param"] == "5"
+        await beside.hold()
+        await wire.until_quiet()
+        await beside.resume()
+        clear.forget()
+        wire.forget()
+        await clear.until_heard(2 * ONE_SECOND)
+        await wire.until_heard(2 * ONE_SECOND)
+        await caller.hang_up()
+        await callee.event("CALL_CLOSED")
+        await ended(home.alice.node)
+        assert recognised(beside, home.alice.speech[RATE]) > ONE_SECOND
+        home.assert_nothing_in_the_clear(start, clear.heard() + clear.spoken())
+
+
+@pytest.mark.parametrize("by_neighbour", [True, False])
+async def test_a_phone_that_is_sent_on_goes_on_encrypted(home: Home, *, by_neighbour: bool) -> None:
+    site = home.alice if by_neighbour else home.bob
+    async with home.phone() as paired, phone_of(site.node, home.bob.speech) as other:
+        start = len(home.wire.packets)
+        clear, wire = site.traffic(other), PhoneTraffic(home.wire, paired.rtp_ports)
+        await ring(paired, other, site.node.uri)
+        await answer(paired, other)
+        await clear.until_heard(ONE_SECOND)
+        await other.transfer("sip:echo@mesh")
+        moved = await home.alice.node.event("call_transferred")
+        assert moved["part"] == "transferee"
+        await home.alice.node.event("call_secured", call=moved["into"])
+        wire.forget()
+        await wire.until_heard(4 * ONE_SECOND)
+        await paired.hang_up()
+        await home.alice.node.event("call_ended", call=moved["into"])
+        heard = read_wav(paired.recordings()[-1])[1][-3 * RATE :]
+        own = frames_recognised(heard, read_wav(home.alice.speech[RATE])[1])
+        assert own > ONE_SECOND // 2, "its own voice, from the echo"
+        home.assert_nothing_in_the_clear(start, clear.heard() + clear.spoken())
+
+
+async def test_two_paired_phones_encrypt_from_end_to_end(home: Home) -> None:
+    async with home.phone() as kitchen, home.phone("hall", "bob") as hall:
+        start = len(home.wire.packets)
+        wire = PhoneTraffic(home.wire, kitchen.rtp_ports)
+        await ring(kitchen, hall, home.alice.node.uri)
+        await answer(kitchen, hall)
+        lo = Capture("lo", home.lan.namespace("phone"))
+        async with lo:
+            direct = PhoneTraffic(lo, kitchen.rtp_ports)
+            await direct.until_heard(2 * ONE_SECOND)
+        await hall.hang_up()
+        await kitchen.event("CALL_CLOSED")
+        await ended(home.alice.node)
+        assert recognised(kitchen, home.bob.speech[RATE]) > ONE_SECOND // 2
+        assert wire.heard() == [], "not by the node"
+        assert not any(b"SIP/2.0" in packet.payload for packet in home.wire.packets[start:])
+
+
+async def test_a_paired_phone_that_does_not_encrypt_its_sound_cannot_call(home: Home) -> None:
+    line = await home.pair("old")
+    phone = Baresip(
+        line,
+        home.alice.speech[RATE],
+        namespace=home.lan.namespace("phone"),
+        address=home.lan.address("phone"),
+        transport="tls",
+    )
+    async with phone:
+        await phone.dial("sip:echo@mesh")
+        closed = await phone.event("CALL_CLOSED")
+        assert "488" in closed["param"]
+        with pytest.raises(NotSeenError):
+            await phone.event("CALL_ESTABLISHED", timeout=0.5)
+    await devices(home.data, "revoke", "old")
+
+
+@pytest.mark.parametrize("by_paired", [True, False])
+async def test_another_kind_of_phone_does_it_too(home: Home, tmp_path: Path, *, by_paired: bool) -> None:
+    tone = make_tone(tmp_path / "620.wav", 620)
+    line = await home.pair("study")
+    home.alice.node.journal.forget()
+    phone = Linphone(
+        line,
+        tone,
+        home.lan.namespace("phone"),
+        address=home.lan.address("phone"),
+        transport="tls",
+        encryption="srtp",
+    )
+    async with home.bob.phone() as far:
+        clear, start = home.bob.traffic(far), len(home.wire.packets)
+        async with phone:
+            assert (await home.alice.node.event("phone_registered"))["device"] == "study"
+            if by_paired:
+                phone.command(f"call {home.bob.node.uri}")
+                await far.event("CALL_INCOMING")
+                await far.accept()
+            else:
+                await far.dial(home.alice.node.uri)
+            await far.event("CALL_ESTABLISHED")
+            await clear.until_heard(4 * ONE_SECOND)
+            await far.hang_up()
+            await phone.says("Call terminated", "ended")
+            await ended(home.alice.node, home.bob.node)
+            rate, heard = read_wav(phone.recording)
+        _, tone_heard = read_wav(far.recordings()[-1])
+        assert abs(main_frequency(tone_heard[-8_000:], 8_000) - 620) < 5
+        assert len(voiced_frames(heard)) * 160 / rate > 1
+        home.assert_nothing_in_the_clear(start, clear.heard() + clear.spoken())
+    await devices(home.data, "revoke", "study")
+
+
+async def test_a_phone_is_plain_by_consent_only_and_it_shows(voices: dict[str, Speech]) -> None:
+    with Lan("node", "phone") as lan, DataDirectory("alice") as data:
+        node = Node(
+            "alice",
+            data,
+            namespace=lan.namespace("node"),
+            listen=f"{lan.address('node')}:7350",
+            sip=f"{lan.address('node')}:5060",
+        )
+        async with node:
+            paired = json.loads((await devices(data, "add", "old", "--plain", "--json")).stdout)
+            assert (await node.event("device_paired"))["plain"] is True
+            account = paired["account"]
+            host, _, port = account["address"].rpartition(":")
+            line = Line(host, int(port), account["username"], account["secret"], login=account["login"])
+            phone = Baresip(
+                line,
+                voices["alice"][RATE],
+                namespace=lan.namespace("phone"),
+                address=lan.address("phone"),
+            )
+            async with Capture("eth0", lan.namespace("phone")) as wire, phone:
+                assert (await node.event("phone_registered"))["device"] == "old"
+                assert "NOT ENCRYPTED" in (await devices(data)).stdout
+                traffic = PhoneTraffic(wire, phone.rtp_ports)
+                await phone.dial("sip:echo@mesh")
+                await phone.event("CALL_ESTABLISHED")
+                await traffic.until_heard(2 * ONE_SECOND)
+                await phone.hang_up()
+                await node.event("call_ended")
+                assert set(traffic.heard()) & set(traffic.spoken()), "the echo, as it was said"
