@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 
 from .aiortc_adapter.dtls import CallCertificate
@@ -14,40 +13,27 @@ from .hearing_watch import HearingWatch
 from .jobs import Job, Jobs
 from .mesh_leg import MeshLeg
 from .parties import Parties
-from .phone_crypto import PhoneCrypto, own_keys, secured
+from .phone_crypto import PhoneCrypto, secured
 from .phone_leg import PhoneLeg
 from .ports import Endorser, Retained
 from .protocol import fragment
 from .protocol.mesh_side import for_mesh, mesh_transports
 from .protocol.nameless import nameless, nameless_rtcp
-from .protocol.phone_side import OwnPort, PhoneMedia, for_phone, phone_media
-from .protocol.quality import Reception, clock_rate
+from .protocol.path_watch import Action
+from .protocol.phone_side import PhoneMedia, for_phone, phone_media
+from .protocol.quality import clock_rate
 from .protocol.sdes import Crypto
 from .protocol.sdp import SessionDescription
 from .protocol.transcript import Role
 from .protocol.transport import Setup, Transport
 from .quality_watch import QualityWatch
+from .renewal import Renewal
+from .section import Section, Sections
 from .sockets import LOOP_SOCKETS, Sockets
 from .statistics import collect
 from .zrtp_relay import ZrtpRelay
 
 __all__ = ["CallMedia", "Parties", "Role"]
-
-
-@dataclass
-class _Section:
-    """One m= section. `is_live` says that both sides have it on."""
-
-    media: str
-    phone: PhoneLeg
-    mesh: MeshLeg
-    bridge: Bridge | None = None
-    is_live: bool = True
-    reception: Reception = field(default_factory=Reception)
-    crypto: PhoneCrypto = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.crypto = PhoneCrypto(self.phone)
 
 
 class CallMedia:
@@ -89,6 +75,7 @@ class CallMedia:
         self._sockets = sockets
         self._call_id = call_id
         self._is_caller = role == "caller"
+        self._setup: Setup = "passive" if self._is_caller else "active"
         self._phone_host = phone_host
         self._phone_allowed = phone_allowed
         self._mesh_addresses = tuple(mesh_addresses)
@@ -108,7 +95,8 @@ class CallMedia:
         )
         self._quality = QualityWatch(call_id, on_event)
         self._start(self._quality.run)
-        self._sections: dict[int, _Section] = {}
+        self._renewal = Renewal(call_id, on_event)
+        self._sections = Sections()
         self._offer: SessionDescription | None = None
         self._answered = False
         self._revealed = False
@@ -141,7 +129,8 @@ class CallMedia:
         self._aim(phone, PhoneCrypto.take_offer)
         self._offer = offer
         self._revealed = self._early or self._answered or not self._is_caller
-        return bytes(for_mesh(self._told(offer), phone, self._transports("actpass", phone)))
+        ours = self._sections.transports("actpass", phone, revealed=self._revealed)
+        return bytes(for_mesh(self._told(offer), phone, ours))
 
     async def answer_from_mesh(self, sdp: bytes) -> bytes:
         """Turn the peer's answer into the answer for the phone."""
@@ -151,7 +140,7 @@ class CallMedia:
         self._answer(remote)
         for section in self._sections.values():
             section.crypto.settle()
-        ports = [self._own_port(index, side) for index, side in enumerate(remote)]
+        ports = [self._sections.own_port(index, side) for index, side in enumerate(remote)]
         return bytes(for_phone(answer, self._phone_host, ports))
 
     async def offer_from_mesh(self, sdp: bytes) -> bytes:
@@ -161,7 +150,7 @@ class CallMedia:
         await self._open_sections(offer, remote)
         await self._take(remote, ("actpass", "active" if self._is_caller else "passive"))
         self._offer = offer
-        ports = [self._own_port(index, side, offer=True) for index, side in enumerate(remote)]
+        ports = [self._sections.own_port(index, side, offer=True) for index, side in enumerate(remote)]
         return bytes(for_phone(offer, self._phone_host, ports))
 
     async def answer_from_phone(self, sdp: bytes) -> bytes:
@@ -173,8 +162,8 @@ class CallMedia:
         self._aim(phone, PhoneCrypto.take_answer)
         self._revealed = True
         self._answer(phone)
-        setup: Setup = "passive" if self._is_caller else "active"
-        return bytes(for_mesh(self._told(answer), phone, self._transports(setup, phone)))
+        ours = self._sections.transports(self._setup, phone, revealed=self._revealed)
+        return bytes(for_mesh(self._told(answer), phone, ours))
 
     def secure_offer(self, sdp: bytes, said: bytes) -> bytes:
         """Turn an offer for our phones into one for a phone that has to encrypt, and has `said` this last."""
@@ -190,30 +179,59 @@ class CallMedia:
         if not due or not self._sections:
             return None
         self._revealed = True
-        setup: Setup = "passive" if self._is_caller else "active"
-        live = [(index, one) for index, one in sorted(self._sections.items()) if one.is_live]
-        parts = [(index, one.media, one.mesh.transport(setup, revealed=True)) for index, one in live]
-        for _, section in live:
+        for _, section in self._sections.live():
             section.mesh.start(answered=self._answered)
-        return fragment.build(parts)
+        return self._sections.fragment(self._setup)
 
     async def transport_from_mesh(self, data: bytes) -> None:
         """Take the peer's transport from its first 18x (we are caller) or from its ACK (we are callee)."""
+        transports = await self._take_fragment(data)
+        if self._answered or (self._early and self._is_caller):
+            for index in transports:
+                self._sections[index].mesh.start(answered=self._answered)
+        if self._sections.are_connected and not self._sections.are_renewing:
+            self._renewal.settle()
+
+    async def _take_fragment(self, data: bytes, *, may_renew: bool = False) -> dict[int, Transport]:
         self._check_open()
         transports = fragment.parse(data)
         if not set(transports) <= set(self._sections):
             raise MediaRefused("The other node's transport names a section that was not offered", status=400)
         remote = [transports.get(index) for index in range(max(transports) + 1)]
-        await self._take(remote, ("active",) if self._is_caller else ("passive",))
-        if self._answered or (self._early and self._is_caller):
-            for index in transports:
-                self._sections[index].mesh.start(answered=self._answered)
+        await self._take(remote, ("active",) if self._is_caller else ("passive",), may_renew=may_renew)
+        return transports
+
+    async def transport_renewal(self) -> bytes:
+        """Wait until the peer has to know our transports anew; return them, to be sent in the dialog.
+
+        They are those of the next ICE session, under the same DTLS association. The peer's answer goes to
+        `transport_from_mesh`; until it is there, this returns at once.
+        """
+        await self._renewal.due(lambda: self._sections.are_connected)
+        for _, section in self._sections.live():
+            section.mesh.ice.prepare_restart()
+        return self._sections.fragment(self._setup, is_next=True)
+
+    async def renew_transport(self, data: bytes) -> bytes:
+        """Take the peer's transports of the next ICE session; return ours of the same, for the answer.
+
+        Raise `MediaRefused` 491 when the first session does not stand yet.
+        """
+        if not self._sections.are_connected:
+            raise MediaRefused("The two nodes are not connected yet", status=491)
+        await self._take_fragment(data, may_renew=True)
+        if not self._sections.are_renewing:
+            self._renewal.settle()
+        return self._sections.fragment(self._setup)
 
     async def move(self, addresses: Sequence[str]) -> None:
         """Go on from these local addresses: same keys, same confirmation, no gap while the old path holds."""
+        have_changed = set(addresses) != set(self._mesh_addresses)
         self._mesh_addresses = tuple(addresses)
         for section in list(self._sections.values()):
-            await section.mesh.ice.move(addresses)
+            await section.mesh.move(addresses)
+        if have_changed:
+            self._renewal.ask()
 
     async def connected(self) -> None:
         """Wait until sound may go both ways: ICE and DTLS have been through, and nothing is muted.
@@ -274,6 +292,7 @@ class CallMedia:
                 addresses=self._mesh_addresses,
                 peer_name=self._peer_name,
                 on_keyed=self._keyed,
+                on_path=self._path_changed,
                 sockets=self._sockets,
             )
             phone = PhoneLeg(self._phone_host, self._phone_allowed, self._sockets)
@@ -283,10 +302,10 @@ class CallMedia:
             except MediaError as error:
                 await mesh.aclose()
                 raise MediaRefused(error.reason, status=error.status) from error
-            opened = self._sections[index] = _Section(section.media, phone, mesh)
+            opened = self._sections[index] = Section(section.media, phone, mesh)
             self._start(partial(self._guard, opened))
 
-    async def _guard(self, section: _Section) -> None:
+    async def _guard(self, section: Section) -> None:
         """Run a leg; its end is the call's, if the section is on."""
         try:
             await section.mesh.run()
@@ -295,7 +314,9 @@ class CallMedia:
                 raise
             section.phone.dropped["leg_lost_while_off"] = len(errors.exceptions)
 
-    async def _take(self, remote: Sequence[Transport | None], setups: Sequence[Setup]) -> None:
+    async def _take(
+        self, remote: Sequence[Transport | None], setups: Sequence[Setup], *, may_renew: bool = False
+    ) -> None:
         """Take the peer's transports: all of one certificate, each in its role, none changed."""
         sides = [(index, side) for index, side in enumerate(remote) if side is not None]
         known = {one.mesh.remote.fingerprint for one in self._sections.values() if one.mesh.remote}
@@ -306,7 +327,7 @@ class CallMedia:
         if any(index not in self._sections for index, _ in sides):
             raise MediaRefused("The answer does not fit the offer")
         for index, side in sides:
-            await self._sections[index].mesh.set_remote(side)
+            await self._sections[index].mesh.set_remote(side, may_renew=may_renew)
 
     def _answer(self, sides: Sequence[PhoneMedia | Transport | None]) -> None:
         self._answered = True
@@ -314,6 +335,8 @@ class CallMedia:
             section.is_live = index < len(sides) and sides[index] is not None
             if section.is_live:
                 section.mesh.start(answered=True)
+            else:
+                self._renewal.forget(section.mesh)
 
     def _aim(
         self, phone: Sequence[PhoneMedia | None], take: Callable[[PhoneCrypto, tuple[Crypto, ...]], None]
@@ -322,19 +345,6 @@ class CallMedia:
             if side is not None:
                 take(self._sections[index].crypto, side.keys)
                 self._sections[index].phone.aim(side)
-
-    def _transports(self, setup: Setup, sides: Sequence[PhoneMedia | None]) -> list[Transport | None]:
-        return [
-            self._sections[index].mesh.transport(setup, revealed=self._revealed) if side else None
-            for index, side in enumerate(sides)
-        ]
-
-    def _own_port(self, index: int, side: Transport | None, *, offer: bool = False) -> OwnPort | None:
-        if side is None:
-            return None
-        section = self._sections[index]
-        keys = own_keys(section.crypto, (one.crypto for one in self._sections.values()), is_offer=offer)
-        return OwnPort(section.phone.port, mux=section.phone.mux and not offer, keys=keys)
 
     def _keyed(self, leg: MeshLeg) -> None:
         section = next(one for one in self._sections.values() if one.mesh is leg)
@@ -359,6 +369,10 @@ class CallMedia:
             leg.beside = lambda data: relay.from_mesh(data) or hearing.from_mesh(data)
             self._start(hearing.run)
         self._assurance.keyed(leg)
+
+    def _path_changed(self, leg: MeshLeg, action: Action) -> None:
+        if any(one.mesh is leg for _, one in self._sections.live()):
+            self._renewal.take(leg, action)
 
     def _phones_agreed(self) -> None:
         if not self._phones_secure_themselves:

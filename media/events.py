@@ -1,6 +1,7 @@
 """What the media of a call tells its owner. Values only; `MediaStatistics` is a snapshot to be asked for."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from .protocol.hearing import Direction
 
@@ -75,7 +76,24 @@ class PhonesSecureThemselves:
     call_id: str
 
 
-MediaEvent = MediaConnected | Secured | MediaFailed | CallQuality | CallHearing | PhonesSecureThemselves
+PathState = Literal["lost", "repairing", "restored"]
+
+
+@dataclass(frozen=True)
+class MediaPath:
+    """The path to the peer is `lost` (nothing was heard for two seconds), `repairing` or `restored` after `gap_ms`.
+
+    `repairing` says that the two nodes have found each other and told each other where they are now.
+    """
+
+    call_id: str
+    state: PathState
+    gap_ms: float | None = None
+
+
+MediaEvent = (
+    MediaConnected | Secured | MediaFailed | MediaPath | CallQuality | CallHearing | PhonesSecureThemselves
+)
 
 
 @dataclass(frozen=True)

@@ -5,16 +5,15 @@ import secrets
 from collections.abc import Callable, Sequence
 
 from .aiortc_adapter.dtls import CallCertificate, DtlsSession
-from .aiortc_adapter.ice import IceConnection
+from .aiortc_adapter.ice import Credentials, IceConnection
 from .errors import MediaError, MediaRefused
+from .protocol.candidate import Candidate
+from .protocol.path_watch import LOST_SECONDS, Action, PathWatch
 from .protocol.transport import Setup, Transport
 from .sockets import LOOP_SOCKETS, Sockets
 
 CONNECT_SECONDS = 20.0
 """From the moment when both transports are known, or the call is answered, to keys."""
-
-LOST_SECONDS = 10
-"""So long without anything that only the peer can have sent, and the connection is lost."""
 
 GOODBYE_SECONDS = 3.0
 """Between the peer's close_notify and the end of the call: its BYE should come first."""
@@ -25,7 +24,8 @@ MAX_EARLY_DATA = 64
 class MeshLeg:
     """One section's connection to the peer's node. `run()` does the work once `start()` lets it.
 
-    What the peer says inside the association goes to `beside`, and to `inbox` unless that has taken it.
+    What the peer says inside the association goes to `beside`, and to `inbox` unless that has taken it. `on_path` is
+    told what the watch finds: `TELL_LOST`, `TELL_FOUND`, and `RENEW` when the nodes have to exchange new transports.
     """
 
     def __init__(
@@ -36,6 +36,7 @@ class MeshLeg:
         addresses: Sequence[str],
         peer_name: str,
         on_keyed: Callable[["MeshLeg"], None],
+        on_path: Callable[["MeshLeg", Action], None],
         sockets: Sockets = LOOP_SOCKETS,
     ) -> None:
         self.ice = IceConnection(
@@ -55,6 +56,11 @@ class MeshLeg:
         self._peer_name = peer_name
         self._certificate = certificate
         self._on_keyed = on_keyed
+        self._on_path = on_path
+        self._former_remote: Transport | None = None
+        self.path: PathWatch | None = None
+        self._has_moved = asyncio.Event()
+        self._probing: asyncio.Task[None] | None = None
         self._may_start = asyncio.Event()
         self._has_remote = asyncio.Event()
         self._deadline: float | None = None
@@ -64,27 +70,51 @@ class MeshLeg:
         """Bind the sockets; raise `MediaError` when there is no address."""
         await self.ice.gather_candidates()
 
-    def transport(self, setup: Setup, *, revealed: bool) -> Transport:
-        """Return our side, with our addresses only if `revealed`."""
+    def transport(self, setup: Setup, *, revealed: bool, is_next: bool = False) -> Transport:
+        """Return our side, with our addresses only if `revealed`; `is_next`: of the next ICE session, if one is due."""
+        session = (is_next and self.ice.next_credentials) or self.ice.credentials
         return Transport(
-            ufrag=self.ice.local_username,
-            password=self.ice.local_password,
+            ufrag=session.ufrag,
+            password=session.password,
             fingerprint=self._certificate.fingerprint,
             setup=setup,
             candidates=self.ice.candidates() if revealed else (),
             complete=revealed,
         )
 
-    async def set_remote(self, remote: Transport) -> None:
-        """Take the peer's side, or more of its candidates; another transport than before is refused."""
-        if self.remote is not None and not self.remote.is_same_as(remote):
-            raise MediaRefused("The other node changed its transport in the middle of the call")
-        self.remote = self.remote or remote
+    async def set_remote(self, remote: Transport, *, may_renew: bool = False) -> None:
+        """Take the peer's side, or more of its candidates.
+
+        Another transport than before begins a new ICE session if it `may_renew` or we have asked for one ourselves;
+        else it is refused, as another certificate always is. One that the last change has replaced was only late.
+        """
+        former, self.remote = self.remote, self.remote or remote
+        if former is not None and not former.is_same_as(remote):
+            if self._former_remote is not None and self._former_remote.is_same_as(remote):
+                return
+            may_renew = self.path is not None and (may_renew or self.ice.next_credentials is not None)
+            if former.fingerprint != remote.fingerprint or not may_renew:
+                raise MediaRefused("The other node changed its transport in the middle of the call")
+            self._former_remote, self.remote = former, remote
+            self.ice.restart(Credentials(remote.ufrag, remote.password), self._usable(remote))
+            return
         self._has_remote.set()
-        usable = [c for c in remote.candidates if c.is_unicast and (not c.is_loopback or self._is_local)]
-        await self.ice.add_candidates(usable, complete=remote.complete)
+        if self.path is not None:
+            self.ice.check_more(self._usable(remote))
+            return
+        await self.ice.add_candidates(self._usable(remote), complete=remote.complete)
         if remote.complete and self._may_start.is_set():
             self.expect()
+
+    def _usable(self, remote: Transport) -> list[Candidate]:
+        return [c for c in remote.candidates if c.is_unicast and (not c.is_loopback or self._is_local)]
+
+    async def move(self, addresses: Sequence[str]) -> None:
+        """Go on from these local addresses: the peer is asked at once, by the old way and by new ones."""
+        await self.ice.move(addresses)
+        if self.path is not None:
+            self.path.moved()
+            self._has_moved.set()
 
     @property
     def _is_local(self) -> bool:
@@ -122,7 +152,7 @@ class MeshLeg:
         self._on_keyed(self)
         async with asyncio.TaskGroup() as group:
             group.create_task(session.repeat_last_flight())
-            group.create_task(self._watch())
+            group.create_task(self._watch(group))
             await session.ended()
             await asyncio.sleep(GOODBYE_SECONDS)
             raise MediaError(480, f"The connection to {self._peer_name} was closed at the other end")
@@ -153,14 +183,36 @@ class MeshLeg:
         except asyncio.QueueFull:
             self.ice.drop("data_flood")
 
-    async def _watch(self) -> None:
-        quiet = 0
-        while quiet < LOST_SECONDS:
+    async def _watch(self, group: asyncio.TaskGroup) -> None:
+        now = asyncio.get_running_loop().time
+        self.path = PathWatch(now(), lost_after=LOST_SECONDS)
+        while True:
             self.ice.heard = False
-            await asyncio.sleep(1)
+            if await self._has_moved_within(self.path.pause):
+                self._probe(group)
+                continue
             self.ice.look()
-            quiet = 0 if self.ice.heard else quiet + 1
-        raise MediaError(480, f"The connection to {self._peer_name} was lost")
+            for action in self.path.look(now(), heard=self.ice.heard):
+                match action:
+                    case Action.GIVE_UP:
+                        raise MediaError(480, f"The connection to {self._peer_name} was lost")
+                    case Action.PROBE:
+                        self._probe(group)
+                    case _:
+                        self._on_path(self, action)
+
+    async def _has_moved_within(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._has_moved.wait()
+        except TimeoutError:
+            return False
+        self._has_moved.clear()
+        return True
+
+    def _probe(self, group: asyncio.TaskGroup) -> None:
+        if self._probing is None or self._probing.done():
+            self._probing = group.create_task(self.ice.probe())
 
     async def aclose(self) -> None:
         """Close the association, then the sockets."""

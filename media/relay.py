@@ -110,6 +110,15 @@ class Relay:
     async def transport_from_mesh(self, fragment: bytes) -> None:
         """Neither side sends one; what comes is left."""
 
+    async def transport_renewal(self) -> bytes:
+        """Wait for ever: there is no transport to tell anew."""
+        await asyncio.Event().wait()
+        return b""
+
+    async def renew_transport(self, data: bytes) -> bytes:  # noqa: ARG002 - the same for all
+        """Refuse: there is none."""
+        raise MediaRefused("There is no transport beside the description")
+
     async def connected(self) -> None:
         """Return at once: nothing is proven here."""
 

@@ -5,11 +5,11 @@
 import asyncio
 import logging
 import random
+import secrets
 import socket
-import struct
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import aioice
 import aioice.candidate
@@ -18,13 +18,12 @@ import aioice.stun
 
 from media.errors import MediaError
 from media.protocol.candidate import Candidate
-from media.protocol.rtp import is_dtls, is_srtp, is_stun
 from media.sockets import LOOP_SOCKETS, Sockets
+
+from .demux import Address, DemuxProtocol
 
 # aioice logs the addresses of candidates at INFO: whom we call is nobody's business.
 logging.getLogger("aioice").setLevel(logging.WARNING)
-
-Address = tuple[str, int]
 
 MAX_LOCAL_ADDRESSES = 16
 MAX_REMOTE_CANDIDATES = 64
@@ -32,70 +31,21 @@ MAX_QUEUED_DTLS = 64
 EARLY_PACKETS = 128
 EARLY_SECONDS = 1.0
 CONSENT_SECONDS = 2.0
-EARLY_REPEATS = (0.08, 0.2, 0.35, 0.8)
+PROBE_SECONDS = 1.5
+MAX_EARLY_CHECKS = 32
 RECEIVE_BUFFER_BYTES = 1 << 20
 
-# What a hostile STUN message can raise out of aioice's parser and of its handling of a request.
-_STUN_ERRORS = (ValueError, LookupError, struct.error, AssertionError, TypeError, OverflowError)
 
+class Credentials(NamedTuple):
+    """What one side's checks of one ICE session are known by."""
 
-class DemuxProtocol(aioice.ice.StunProtocol):
-    """One ICE socket: SRTP and DTLS are told from STUN by their first byte, before anything is parsed."""
+    ufrag: str
+    password: str
 
-    receiver: "IceConnection"
-
-    def datagram_received(self, data: Any, addr: tuple[Any, ...]) -> None:
-        """Pass a datagram on by its first byte (RFC 7983); what is malformed is counted and dropped."""
-        ice = self.receiver
-        sink = ice._on_srtp
-        if sink and data and addr == ice._known and 127 < data[0] < 192:
-            sink(data)  # nearly all that comes, with no call more than it takes
-            return
-        if not data or isinstance(data, str):
-            ice.drop("empty")
-            return
-        first = data[0]
-        if is_srtp(first):
-            ice.srtp_received(data, (addr[0], addr[1]))
-        elif is_dtls(first):
-            ice.dtls_received(data, (addr[0], addr[1]))
-        elif is_stun(first):
-            self._stun_received(data, addr)
-        else:
-            ice.drop("not_media")
-
-    def _stun_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
-        ice = self.receiver
-        if not ice.may_learn((addr[0], addr[1])):
-            ice.drop("too_many_candidates")
-            return
-        try:
-            super().datagram_received(data, addr)
-        except _STUN_ERRORS:
-            ice.drop("bad_stun")
-
-    async def request(
-        self,
-        request: aioice.stun.Message,
-        addr: Address,
-        integrity_key: bytes | None = None,
-        retransmissions: int | None = None,
-    ) -> tuple[aioice.stun.Message, Address]:
-        """Ask, and note that the peer has answered: aioice lets only responses with integrity through.
-
-        A check (whose number of repeats is left to aioice) is repeated early a few times: aioice waits half a second,
-        and on a wire that loses a tenth every fifth check goes unanswered. It is the same request, answered the same.
-        """
-        later = asyncio.get_running_loop().call_later
-        delays = EARLY_REPEATS if retransmissions is None else ()
-        repeats = [later(delay, self.send_stun, request, addr) for delay in delays]
-        try:
-            answer = await super().request(request, addr, integrity_key, retransmissions)
-        finally:
-            for repeat in repeats:
-                repeat.cancel()
-        self.receiver.heard = True
-        return answer
+    @classmethod
+    def fresh(cls) -> "Credentials":
+        """Return new ones."""
+        return cls(secrets.token_hex(4), secrets.token_hex(16))
 
 
 class IceConnection(aioice.Connection):
@@ -132,6 +82,10 @@ class IceConnection(aioice.Connection):
         self._on_srtp: Callable[[bytes], None] | None = None
         self._early: deque[tuple[float, bytes]] = deque(maxlen=EARLY_PACKETS)
         self._known: Address | None = None
+        self._was_at: Address | None = None
+        self._former: Credentials | None = None
+        self._next: Credentials | None = None
+        self._next_checks: deque[tuple[Any, Address, Any]] = deque(maxlen=MAX_EARLY_CHECKS)
         self.path: tuple[Callable[[bytes, Address], None], Address] | None = None
 
     def drop(self, cause: str) -> None:
@@ -172,6 +126,7 @@ class IceConnection(aioice.Connection):
         """
         if self._closing or not self._nominated:
             return
+        self._addresses = tuple(addresses)
         await self._leave(set(addresses))
         standing = {candidate.host for candidate in self._local_candidates}
         for address in addresses:
@@ -221,6 +176,100 @@ class IceConnection(aioice.Connection):
             self._remote_candidates.remove(candidate)
         self._forget([pair for pair in self._check_list if pair.remote_candidate in gone])
 
+    # -- a new session in place of the old one (RFC 8445 section 9)
+
+    @property
+    def credentials(self) -> Credentials:
+        """What our side of the session is known by."""
+        return Credentials(self.local_username, self.local_password)
+
+    @property
+    def next_credentials(self) -> Credentials | None:
+        """What our side of the next session will be known by, while it is prepared."""
+        return self._next
+
+    def prepare_restart(self) -> Credentials:
+        """Return what our side of the next session is known by; from now on its checks are answered."""
+        self._next = self._next or Credentials.fresh()
+        return self._next
+
+    def restart(self, remote: Credentials, candidates: Sequence[Candidate]) -> None:
+        """Begin the next session, once both sides' credentials are known; its checks go to all of `candidates`.
+
+        Media stays on the old path until the new session has one, and the old session's checks are answered still:
+        the peer may be a moment behind.
+        """
+        ours = self.prepare_restart()
+        self._former, self._next = self.credentials, None
+        self._local_username, self._local_password = ours
+        self.remote_username, self.remote_password = remote
+        self._remote_candidates.clear()
+        self._forget(list(self._check_list))
+        self.check_more(candidates)
+        early = list(self._next_checks)
+        self._next_checks.clear()
+        for check in early:
+            self.check_incoming(*check)
+
+    def check_more(self, candidates: Sequence[Candidate]) -> None:
+        """Check what is not known yet of the peer's addresses, and what did not answer before."""
+        room = MAX_REMOTE_CANDIDATES // 2 - len(self._remote_candidates)
+        for candidate in candidates[: max(0, room)]:
+            self._add_remote_candidate(_theirs(candidate), candidate.host)
+        for pair in list(self._check_list):
+            if pair.state.name in ("FROZEN", "FAILED"):
+                self.check_state(pair, aioice.ice.CandidatePair.State.WAITING)
+                self.check_start_task(pair)
+
+    async def probe(self) -> None:
+        """Ask the peer now, by the path in use.
+
+        Who controls names the path again, unless its address is gone: a peer that sends to where a translator has
+        forgotten us follows.
+        """
+        pair = self._nominated.get(1)
+        if pair is None or self.remote_password is None:
+            return
+        try:
+            async with asyncio.timeout(PROBE_SECONDS):
+                request = self.build_request(pair, nominate=pair.local_candidate.host in self._addresses)
+                await pair.protocol.request(request, pair.remote_addr, self.remote_password.encode())
+        except (aioice.stun.TransactionError, TimeoutError):
+            self.drop("consent_unanswered")
+
+    def request_received(
+        self, message: aioice.stun.Message, addr: Address, protocol: aioice.ice.StunProtocol
+    ) -> None:
+        """Answer a check; those of the next session wait for it, and those of the one before change nothing."""
+        ufrag = str(message.attributes.get("USERNAME", "")).partition(":")[0]
+        for session in (self._next, self._former):
+            if session is not None and ufrag == session.ufrag:
+                self._answer_beside(session, message, addr, protocol)
+                return
+        super().request_received(message, addr, protocol)
+
+    def _answer_beside(
+        self,
+        session: Credentials,
+        message: aioice.stun.Message,
+        addr: Address,
+        protocol: aioice.ice.StunProtocol,
+    ) -> None:
+        key = session.password.encode()
+        is_check = message.message_method == aioice.stun.Method.BINDING and "PRIORITY" in message.attributes
+        if self._closing or not is_check or not message.check_message_integrity(key):
+            self.drop("bad_stun")
+            return
+        answer = aioice.stun.Message(
+            aioice.stun.Method.BINDING, aioice.stun.Class.RESPONSE, transaction_id=message.transaction_id
+        )
+        answer.attributes["XOR-MAPPED-ADDRESS"] = addr
+        answer.add_message_integrity(key)
+        protocol.send_stun(answer, addr)
+        self.heard = True
+        if session is self._next:
+            self._next_checks.append((message, addr, protocol))
+
     def candidates(self) -> tuple[Candidate, ...]:
         """Return where we can be reached."""
         return tuple(Candidate(c.foundation, c.priority, c.host, c.port) for c in self._local_candidates)
@@ -229,8 +278,7 @@ class IceConnection(aioice.Connection):
         """Add where the peer can be reached; may be called again, as long as it is not complete."""
         for c in candidates:
             if not self._remote_candidates_end:
-                theirs = aioice.Candidate(c.foundation, 1, "udp", c.priority, c.host, c.port, c.kind)
-                await self.add_remote_candidate(theirs)
+                await self.add_remote_candidate(_theirs(c))
         if complete and not self._remote_candidates_end:
             await self.add_remote_candidate(None)
 
@@ -239,10 +287,11 @@ class IceConnection(aioice.Connection):
         return len(self._remote_candidates) < MAX_REMOTE_CANDIDATES or self._is_peer(address)
 
     def _is_peer(self, address: Address) -> bool:
-        if address == self._known:
+        if address in (self._known, self._was_at):
             return True
         host, port = address
-        if any(c.port == port and c._network_host == host for c in self._remote_candidates):
+        is_path = self.path is not None and address == self.path[1]
+        if is_path or any(c.port == port and c._network_host == host for c in self._remote_candidates):
             self._known = address
             return True
         return False
@@ -291,6 +340,8 @@ class IceConnection(aioice.Connection):
         nominated = self._nominated.get(1)
         if nominated is not None:
             self.changed()
+            if self.path is not None and self.path[1] != nominated.remote_addr:
+                self._was_at = self.path[1]  # what is on its way from there still counts
             self.carrier = nominated.protocol.transport
             self.path = nominated.protocol.transport.sendto, nominated.remote_addr
             self._forget_former(nominated.remote_addr)
@@ -333,3 +384,7 @@ class IceConnection(aioice.Connection):
         self.path = self._on_srtp = self.carrier = None
         self._early.clear()
         await super().close()
+
+
+def _theirs(c: Candidate) -> aioice.Candidate:
+    return aioice.Candidate(c.foundation, 1, "udp", c.priority, c.host, c.port, c.kind)

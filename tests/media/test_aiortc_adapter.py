@@ -48,6 +48,10 @@ def parameters(function: Any) -> list[str]:
         (aioice.Connection, "gather_candidates", []),
         (aioice.Connection, "build_request", ["pair", "nominate"]),
         (aioice.Connection, "close", []),
+        (aioice.Connection, "request_received", ["message", "addr", "protocol"]),
+        (aioice.Connection, "_add_remote_candidate", ["remote_candidate", "network_host"]),
+        (aioice.Connection, "check_state", ["pair", "state"]),
+        (aioice.Connection, "check_start_task", ["pair"]),
         (RTCDtlsTransport, "_set_role", ["role"]),
         (RTCDtlsTransport, "_recv_next", []),
         (RTCDtlsTransport, "_send_data", ["data"]),
@@ -66,6 +70,7 @@ async def test_ice_keeps_its_state_where_the_adapter_looks() -> None:
     for name, kind in {
         "_nominated": dict, "_protocols": list, "_local_candidates": list, "_remote_candidates": list,
         "_local_candidates_start": bool, "_local_candidates_end": bool, "_remote_candidates_end": bool,
+        "_check_list": list, "_local_username": str, "_local_password": str, "_closing": bool,
     }.items():  # fmt: skip
         assert isinstance(getattr(ice, name), kind), name
     assert ice._queue.qsize() == 0

@@ -1,0 +1,68 @@
+"""When the peer is to be told our transports anew, and what a person hears of a path that was lost."""
+
+import asyncio
+from collections.abc import Callable
+
+from .events import MediaEvent, MediaPath, PathState
+from .mesh_leg import MeshLeg
+from .protocol.path_watch import Action
+
+HOPELESS_SECONDS = 3.0
+"""So long new transports are offered though the peer is heard: the exchange would only have been a courtesy."""
+
+
+class Renewal:
+    """Joins what the watches of all sections of one call find."""
+
+    def __init__(self, call_id: str, on_event: Callable[[MediaEvent], None]) -> None:
+        self._call_id = call_id
+        self._on_event = on_event
+        self._due = asyncio.Event()
+        self._until = 0.0
+        self._lost: set[MeshLeg] = set()
+        self._is_told = False
+
+    def take(self, leg: MeshLeg, action: Action) -> None:
+        """Take what a leg's watch has found."""
+        match action:
+            case Action.TELL_LOST:
+                if not self._lost:
+                    self._tell("lost")
+                self._lost.add(leg)
+            case Action.TELL_FOUND:
+                self._lost.discard(leg)
+                if not self._lost and leg.path is not None:
+                    self._is_told = False
+                    self._tell("restored", leg.path.gap)
+            case Action.RENEW:
+                self.ask()
+            case _:
+                raise AssertionError(action)
+
+    def forget(self, leg: MeshLeg) -> None:
+        """The section of this leg is off."""
+        self._lost.discard(leg)
+
+    def ask(self) -> None:
+        """Let new transports be exchanged."""
+        self._until = asyncio.get_running_loop().time() + HOPELESS_SECONDS
+        self._due.set()
+
+    def settle(self) -> None:
+        """The peer knows our new transports, and we its."""
+        self._due.clear()
+        if self._lost and not self._is_told:
+            self._is_told = True
+            self._tell("repairing")
+
+    async def due(self, is_connected: Callable[[], bool]) -> None:
+        """Wait until new transports are to be exchanged; not before the first ones have served."""
+        while True:
+            await self._due.wait()
+            is_wanted = self._lost or asyncio.get_running_loop().time() < self._until
+            if is_wanted and is_connected():
+                return
+            self._due.clear()
+
+    def _tell(self, state: PathState, gap: float | None = None) -> None:
+        self._on_event(MediaPath(self._call_id, state, None if gap is None else gap * 1000))
