@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import aclosing
 
 from overlay.addresses import reachable_endpoints
 from overlay.errors import OverlayError
@@ -9,6 +10,7 @@ from overlay.protocol.claim import Claim
 from overlay.protocol.endpoint import Endpoint, Scope
 from trust.protocol.packed_key import pack
 
+from .address_watch import address_changes, open_bell
 from .events import EventLog
 from .identity import Identity
 from .key_blobs import publish_key
@@ -27,23 +29,36 @@ class Announcer:
         self._overlay = overlay
         self._listening = listening
         self._log = log
+        self._told: tuple[Endpoint, ...] = ()
 
     async def run(self) -> None:
         """Join, publish to those found, then watch the machine's addresses until cancelled."""
         if not await self._overlay.join():
             self._log.emit("isolated", reason="alone")
-        addresses = self.addresses()
+        self._told = self.addresses()
         claim = await self._claim()
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._overlay.publish_node(addresses))
+            group.create_task(self._overlay.publish_node(self._told))
             group.create_task(self._publish_names(claim))
         await self._warn_about_namesakes()
-        while True:
-            await asyncio.sleep(ADDRESS_CHECK_SECONDS)
-            now = self.addresses()
-            if now != addresses:
-                addresses = now
-                await self._overlay.publish_node(addresses)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._follow_addresses(group))
+            while True:
+                await asyncio.sleep(ADDRESS_CHECK_SECONDS)
+                self._tell_again(group)
+
+    async def _follow_addresses(self, group: asyncio.TaskGroup) -> None:
+        """Tell at once where we are now: who is in a call with us looks there."""
+        async with aclosing(address_changes(open_bell())) as changes:
+            async for _ in changes:
+                self._tell_again(group)
+
+    def _tell_again(self, group: asyncio.TaskGroup) -> None:
+        """Publish our addresses if they have changed; while there are none, the last ones are as good as any."""
+        now = self.addresses()
+        if now != self._told and any(at.scope is not Scope.MACHINE for at in now):
+            self._told = now
+            group.create_task(self._overlay.publish_node(now))
 
     def addresses(self) -> tuple[Endpoint, ...]:
         """Return where others can reach this node now: where the world sees us if it can, and the machine's own."""

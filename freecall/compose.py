@@ -251,6 +251,7 @@ def _gateway(
         rules=settings,
         domains=plain_domains(config.calls),
         aliases=MeshAliases(directory, media_of, wall_clock),
+        whereabouts=gatherer.locate,
         shows_calls=config.calls.show_busy,
         media=media_of(me, keyring),
         services=lambda uri: users.get(uri) or codes.service_for(uri),

@@ -146,6 +146,11 @@ class EvidenceGatherer:
                 return evidence
         return await self.gather(uri)
 
+    async def locate(self, node_public_key: bytes) -> tuple[tuple[str, int], ...]:
+        """Return where the node with that key says it is now, as (host, port); nothing when the mesh does not know."""
+        record = await self._overlay.resolve_node(node_public_key)
+        return () if record is None else tuple((at.host, at.port) for at in record.endpoints)
+
     async def gather(self, uri: str, node_public_key: bytes = b"") -> Evidence:
         """Return all that the mesh says about the canonical ``uri``; of a node's key, what it says, if it does.
 

@@ -192,7 +192,14 @@ class MeshMedia:
 
     def _tell(self, context: MediaContext, key: bytes, known: dict[str, str], event: MediaEvent) -> None:
         """Tell one event; `known` keeps the call's short id for what is told after its end."""
-        from media.events import CallHearing, CallQuality, MediaConnected, PhonesSecureThemselves, Secured
+        from media.events import (
+            CallHearing,
+            CallQuality,
+            MediaConnected,
+            MediaPath,
+            PhonesSecureThemselves,
+            Secured,
+        )
 
         call = self._call_of(context.call_id, context.role)
         if call == context.call_id:
@@ -204,6 +211,9 @@ class MeshMedia:
             self._secured(context, key, call, event)
         elif isinstance(event, PhonesSecureThemselves):
             self._log.emit("phones_secure_themselves", call=call)
+        elif isinstance(event, MediaPath):
+            gap = {} if event.gap_ms is None else {"gap_ms": round(event.gap_ms)}
+            self._log.emit("call_path", call=call, state=event.state, **gap)
         elif isinstance(event, CallHearing):
             they, you = HEARING[event.outgoing], HEARING[event.incoming]
             self._log.emit("call_hearing", call=call, they_hear_you=they, you_hear_them=you)
@@ -307,6 +317,15 @@ class GatewayCallMedia:
         """Take the peer's transport."""
         with refusals():
             await self._media.transport_from_mesh(fragment)
+
+    async def transport_renewal(self) -> bytes:
+        """Wait until the peer has to know our transport anew; return it."""
+        return await self._media.transport_renewal()
+
+    async def renew_transport(self, fragment: bytes) -> bytes:
+        """Take the peer's transport in the middle of the call; return ours."""
+        with refusals():
+            return await self._media.renew_transport(fragment)
 
     async def connected(self) -> None:
         """Wait until sound may go both ways."""

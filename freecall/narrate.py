@@ -179,6 +179,16 @@ class Narrator:
             return f"Sound again: {who} and you hear each other"
         return None
 
+    def _call_path(self, f: dict[str, Any]) -> str:
+        who = self._name(f)
+        match f["state"]:
+            case "lost":
+                return f"Nothing arrives from {who} any more: looking for another way. Stay on the line."
+            case "repairing":
+                return f"The node of {who} is found again: connecting anew"
+            case _:
+                return f"Connected to {who} again, after {f['gap_ms'] / 1000:.1f} s without sound"
+
     def _call_quality(self, f: dict[str, Any]) -> str | None:
         """Say it once, at the end; the words are those of ITU-T G.107 Annex B, table B.1, put simply."""
         if not f["final"]:

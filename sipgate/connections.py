@@ -90,6 +90,12 @@ class Connections:
         flow = self._by_hop.get(hop)
         return None if flow is None or flow.is_closed else flow
 
+    def pass_over(self, hop: Hop) -> None:
+        """Use the connection to a hop for nothing new; what waits on it goes on, unless it is one call's alone."""
+        flow = self._by_hop.pop(hop, None)
+        if flow is not None and hop.alone:
+            flow.close()
+
     async def connect(self, hop: Hop) -> StreamFlow:
         """Return the connection to a hop, a new one where there is none. Raises `TransportError`."""
         flow = self.to(hop)

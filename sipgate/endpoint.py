@@ -83,7 +83,7 @@ class Endpoint:
         self._layer: TransactionLayer[Flow] = TransactionLayer(timers=timers, limits=limits)
         self._vias = Vias(token)
         self._flows = Flows(self, self._vias, transport_limits or TransportLimits(), self._start_task)
-        self.leave = self._flows.connections.leave
+        self.leave, self.pass_over = self._flows.connections.leave, self._flows.connections.pass_over
         self._group = asyncio.TaskGroup()
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -164,10 +164,7 @@ class Endpoint:
         return handle
 
     async def send_ack(self, ack: Request, to: Hop | Flow) -> None:
-        """Send the ACK of a 2xx, outside of any transaction.
-
-        One that cannot be sent is counted and no more: the 2xx will be repeated, or the other side gives up.
-        """
+        """Send the ACK of a 2xx, outside of any transaction; what cannot be sent is counted: the 2xx comes again."""
         try:
             flow = self._flows.ready(ack, to) or await self._flows.find(to)
             flow.send(bytes(self._vias.add(ack, flow)))

@@ -54,7 +54,9 @@ from .ports import (
     OpenDoor,
     Refusal,
     Service,
+    Whereabouts,
     Work,
+    nowhere,
 )
 from .protocol.digest import Nonces
 from .protocol.uri import Uri
@@ -99,6 +101,7 @@ class Gateway:
         rules: CallRules | None = None,
         domains: Domains | None = None,
         aliases: Aliases | None = None,
+        whereabouts: Whereabouts = nowhere,
         shows_calls: bool = False,
         domain: str = "mesh",
         limits: Limits | None = None,
@@ -133,6 +136,7 @@ class Gateway:
             rules=rules or RingAlways(),
             domains=domains,
             aliases=aliases,
+            whereabouts=whereabouts,
         )
         self._stack = AsyncExitStack()
         self._tasks: set[asyncio.Task[None]] = set()

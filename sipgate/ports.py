@@ -6,7 +6,7 @@ Who stands behind a name (`Directory`), whether a caller may ring (`Admission`),
 ICE or DTLS exist: it passes SDP, letters and keys on as bytes.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -107,6 +107,15 @@ class DomainNames(Protocol):
     async def ask(self, question: Question) -> Sequence[Record]:
         """Return the records that answer, none when there are none; raise `Refusal` 503 when nobody answers."""
         ...
+
+
+Whereabouts = Callable[[bytes], Awaitable[Sequence[tuple[str, int]]]]
+"""Where the node with that public key says it is now, (IP literal, TCP port), best first; nothing when nobody knows."""
+
+
+async def nowhere(_node_public_key: bytes) -> Sequence[tuple[str, int]]:
+    """Know of nobody."""
+    return ()
 
 
 class Admission(Protocol):
@@ -281,7 +290,18 @@ class CallMedia(Protocol):
         ...
 
     async def transport_from_mesh(self, fragment: bytes) -> None:
-        """Take the peer's transport, from its 18x or its ACK."""
+        """Take the peer's transport, from its 18x, its ACK, or its answer to a renewal."""
+        ...
+
+    async def transport_renewal(self) -> bytes:
+        """Wait until the peer has to know our transport anew; return it, to be sent in the dialog at once.
+
+        While the peer's answer is not there (`transport_from_mesh`) it stays due.
+        """
+        ...
+
+    async def renew_transport(self, fragment: bytes) -> bytes:
+        """Take the peer's transport in the middle of the call; return ours, for the answer."""
         ...
 
     async def connected(self) -> None:

@@ -112,7 +112,7 @@ class SipCalleeLeg(DialogLeg):
             *invitation.headers,
         ):
             request.headers.add(name, value)
-        self._introduce(request)
+        self.introduce(request)
         self._keep_alive.ask(request)
         request.set_body(*self._body(self._origin.follow(offer)))
         self.line.seal(request)

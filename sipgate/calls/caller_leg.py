@@ -149,7 +149,7 @@ class SipCallerLeg(DialogLeg):
 
     def _to_invite(self, status: int) -> Response:
         response = reply(self._transaction.request, status, tag=self.tag)
-        self._introduce(response)
+        self.introduce(response)
         return response
 
     async def _watch_for_ack(self, junction: Junction) -> None:

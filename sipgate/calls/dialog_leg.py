@@ -24,9 +24,10 @@ from .display import name_addr
 from .joint import Side
 from .keep_alive import KeepAlive, Outcome, outcome_of
 from .leg import HungUp, Junction, LegEvent, Payload, Reply
-from .line import Line, address_of
+from .line import Line, MeshLine, address_of
 from .referring import Referring
 from .refusal import ALLOW, not_done, options, refuse, supported
+from .renewal import Renewal
 from .sending import Sending
 
 logger = logging.getLogger(__name__)
@@ -57,7 +58,8 @@ class DialogLeg:
         self._allowed: frozenset[str] = frozenset()
         self._farewell = FAULT
         self._keep_alive = KeepAlive(line.session_interval, self._refresh, self._lose)
-        self._referring = Referring(line.contact, self._next_request, self._ask)
+        self._renewal = Renewal(line, self) if isinstance(line, MeshLine) else None
+        self._referring = Referring(line.contact, self.next_request, self._ask)
         self._answers: dict[str, Callable[[ServerTransaction], Awaitable[Response]]] = {
             "BYE": self._answer_bye,
             "INVITE": self._answer_offer,
@@ -134,14 +136,14 @@ class DialogLeg:
 
     async def reoffer(self, method: str, sdp: bytes) -> Reply:
         """Change the session."""
-        request = self._next_request(method)
+        request = self.next_request(method)
         if self.dialog is None or request is None or self._junction is None:
             return Reply(481, "No such call")
         try:
             sdp = self._junction.joint.fit(sdp, self.line, self.session)
         except MediaRefused as refused:
             return Reply(refused.status, refused.reason)
-        self._introduce(request)
+        self.introduce(request)
         self._keep_alive.ask(request)
         request.set_body(SDP, self._origin.follow(sdp))
         response = await (self._send(request) if method == "UPDATE" else self._reinvite(request))
@@ -158,9 +160,11 @@ class DialogLeg:
         return reply
 
     def _watch_phone(self) -> None:
-        """Find out from now on when the phone is gone. (Between nodes the media does: ICE asks for consent.)"""
-        if self._keep_alive.is_on and self._junction is not None:
+        """Find out from now on when the phone is gone. Between nodes the media does, and may have to be found anew."""
+        if self._junction is not None and self._keep_alive.is_on:
             self._junction.spawn(self._keep_alive.run())
+        if self._junction is not None and self._renewal is not None:
+            self._junction.spawn(self._renewal.run(self._junction.joint))
 
     async def _refresh(self) -> Outcome:
         """Ask the phone whether it is still in the call, in the way that it understands."""
@@ -169,10 +173,10 @@ class DialogLeg:
         agreement = self._keep_alive.agreement
         if agreement.has_timer and "UPDATE" not in self._allowed:
             return outcome_of(await self.reoffer("INVITE", self._origin.last), agreement)
-        request = self._next_request("UPDATE" if agreement.has_timer else "OPTIONS")
+        request = self.next_request("UPDATE" if agreement.has_timer else "OPTIONS")
         if request is None:
             return Outcome.LOST
-        self._introduce(request)
+        self.introduce(request)
         if agreement.has_timer:
             self._keep_alive.ask(request)
         response = await self._send(request)
@@ -193,7 +197,7 @@ class DialogLeg:
         self._farewell = cause
         self._post(self._ended_by_bye(cause))
 
-    def _introduce(self, message: Message) -> None:
+    def introduce(self, message: Message) -> None:
         """Say where and who we are."""
         message.headers.add("Contact", self.line.contact)
         message.headers.add("Allow", ALLOW)
@@ -242,7 +246,7 @@ class DialogLeg:
 
     async def pass_on(self, method: str, payload: Payload) -> Reply:
         """Send a request that concerns only the two ends."""
-        request = self._next_request(method)
+        request = self.next_request(method)
         if request is None:
             return Reply(481, "No such call")
         for name, value in payload.headers:
@@ -258,14 +262,17 @@ class DialogLeg:
         """Tell the other side what has become of the transfer it asked for."""
         await self._referring.report(status, text)
 
-    def _next_request(self, method: str) -> Request | None:
+    def next_request(self, method: str) -> Request | None:
         return None if self.dialog is None or self._has_ended else self.dialog.make_request(method)
 
     async def _ask(self, request: Request) -> Reply:
         reply = self._reply(await self._send(request))
         if reply.is_gone:
-            self._post(HungUp(self, Cause(reply.status, "The other side has lost the call")))
+            self.lost_there(reply.status)
         return reply
+
+    def lost_there(self, status: int) -> None:
+        self._post(HungUp(self, Cause(status, "The other side has lost the call")))
 
     async def _send(self, request: Request) -> Response:
         self.line.seal(request)
@@ -327,6 +334,8 @@ class DialogLeg:
         request = transaction.request
         if self._junction is None:
             raise Refusal(491, "The call is not answered yet")
+        if self._renewal is not None and content_of(request).fragment:
+            return await self._renewal.answer(transaction, self._junction.joint)
         if self._reoffering is not None:
             raise Refusal(491, "Another change is pending")
         self._keep_alive.check(request)
@@ -383,7 +392,7 @@ class DialogLeg:
             text = answered.cause.text if answered.cause is not None else answered.reason
             return refuse(request, Refusal(answered.status if answered.status >= 400 else 480, text))
         response = reply(request, answered.status)
-        self._introduce(response)
+        self.introduce(response)
         if request.method in ("INVITE", "UPDATE"):
             self._keep_alive.accept(request, response)
         if answered.sdp:

@@ -18,8 +18,7 @@ from .happenings import Callee
 from .inside import media_side, places_of
 from .joint import Joint
 from .leg import CalleeLeg, Leg
-from .line import LOOPBACK, MeshLine
-from .mesh_leg import hops_to
+from .line import LOOPBACK, MeshLine, hops_to
 from .node import Node
 from .phones import legs_to, phones_of
 from .service_leg import ServiceLeg

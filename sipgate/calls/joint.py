@@ -33,6 +33,7 @@ class Joint:
         self.media: CallMedia | None = None
         self.far: Collection[Leg] = ()
         self._answers: dict[bytes, bytes] = {}
+        self._is_closed = False
 
     def side_of(self, leg: Leg) -> Side:
         """Return the side of the media where a leg stands."""
@@ -85,8 +86,21 @@ class Joint:
         except MediaRefused as refused:
             logger.info("a transport fragment was not usable: %s", refused.status)
 
+    async def renewal(self) -> bytes:
+        """Wait until the peer has to know our transport anew; return it, nothing when there is no such thing."""
+        if self.media is None or self._is_closed:
+            return b""
+        return await self.media.transport_renewal()
+
+    async def renew(self, fragment: bytes) -> bytes:
+        """Take the peer's transport in the middle of the call; return ours. Raise `MediaRefused`."""
+        if self.media is None:
+            raise MediaRefused(488, "This call has no transport of its own")
+        return await self._patiently(self.media.renew_transport(fragment))
+
     async def aclose(self) -> None:
         """Free the media."""
+        self._is_closed = True
         if self.media is not None:
             await self.media.aclose()
 

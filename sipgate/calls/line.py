@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from sipgate.identity import NodeIdentity, sender_of
-from sipgate.ports import MediaRefused, Refusal
+from sipgate.ports import MediaRefused, Refusal, Whereabouts, nowhere
 from sipgate.protocol.media_lines import has_keys, is_encrypted
-from sipgate.protocol.message import Request
+from sipgate.protocol.message import Message, Request
 from sipgate.transport import Address, Flow, Hop
 from sipgate.ways import Way
 
@@ -22,6 +22,7 @@ KEYS_UNPROTECTED = (
     "This phone sends the keys of its encryption in the clear: pair it for TLS, or turn its SRTP off"
 )
 LOOPBACK = "127.0.0.1"
+MAX_HOPS = 8
 
 
 class Line(Protocol):
@@ -138,6 +139,16 @@ class MeshLine:
     session_interval: int = 0
     must_encrypt: bool = False  # all of it is; this is about what stands in a description for a phone
     side: Side = "mesh"
+    contact_at: Callable[[str], str] | None = None
+    whereabouts: Whereabouts = nowhere
+
+    def follow(self, addresses: Iterable[tuple[str, int]]) -> list[Hop]:
+        """Connect there first from now on; return the hops that are new. Each is still pinned to the node's key."""
+        alone = next((hop.alone for hop in self.hops), "")
+        found = hops_to(self.node_public_key, addresses, alone)
+        new = [hop for hop in found if hop not in self.hops]
+        self.hops = [*found, *(hop for hop in self.hops if hop not in found)][:MAX_HOPS]
+        return new
 
     @property
     def remote_host(self) -> str:
@@ -174,6 +185,32 @@ class MeshLine:
         """Keep the connection that worked."""
         if not isinstance(way, Hop):
             self.flow = way
+
+
+def hops_to(key: bytes, addresses: Iterable[tuple[str, int]], alone: str = "") -> list[Hop]:
+    """Return hops over TLS, pinned to the key, each once; what is no address is left out."""
+    usable = [
+        (host, port) for host, port in dict.fromkeys(addresses) if _is_literal(host) and 0 < port < 65536
+    ]
+    return [Hop("tls", host, port, key, alone=alone) for host, port in usable[:MAX_HOPS]]
+
+
+def addresses_in(message: Message, flow: Flow) -> list[tuple[str, int]]:
+    """Return where the Contacts of a message say, and their ports where the connection came from."""
+    contacts = message.contacts
+    uris = [] if isinstance(contacts, str) else [contact.uri for contact in contacts]
+    return [
+        place
+        for uri in uris
+        for place in ((uri.host.strip("[]"), uri.port or 0), (flow.remote[0], uri.port or 0))
+    ]
+
+
+def _is_literal(host: str) -> bool:
+    try:
+        return not ipaddress.ip_address(host).is_multicast
+    except ValueError:
+        return False
 
 
 def host_of(way: Way) -> str:

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 
 from sipgate.addresses import our_address_on, our_address_towards
 from sipgate.ports import LocalUser, Peer, Refusal, Work
-from sipgate.protocol.address import Address
 from sipgate.protocol.message import Request, Response
 from sipgate.protocol.scanner import quote
-from sipgate.transport import Flow, Hop
+from sipgate.transport import Flow
 
 from .callee_leg import Invitation, SipCalleeLeg
 from .content import first_offer
 from .dialogs import Dialogs
 from .display import plain_name
-from .line import Line, MeshLine
+from .line import Line, MeshLine, addresses_in, hops_to
 from .node import Node
-
-MAX_HOPS = 8
 
 
 class MeshCalleeLeg(SipCalleeLeg):
@@ -78,6 +74,7 @@ def leg_to_node(
         raise Refusal(480, f"{plain_name(peer.display_name) or 'This person'} is known, but away now")
     contact = node.mesh_contact(user.uri, our_address_towards(hops[0].host))
     line = MeshLine(node.sender, contact, node.identity, peer.node_public_key, hops)
+    line.contact_at, line.whereabouts = partial(node.mesh_contact, user.uri), node.whereabouts
     name = plain_name(user.display_name)
     from_ = f"{quote(name)} <{user.uri}>" if name else f"<{user.uri}>"
     invitation = Invitation(target, from_, f"<{target}>", call_id, max_forwards, headers)
@@ -86,28 +83,8 @@ def leg_to_node(
 
 def line_to_caller(node: Node, request: Request, flow: Flow, key: bytes, called: str) -> MeshLine:
     """Return the line back to a node that calls: its connection, and its Contact for when that breaks."""
-    contacts = request.contacts
-    addresses = [] if isinstance(contacts, str) else [a for c in contacts for a in _addresses(c, flow)]
     contact = node.mesh_contact(called, our_address_on(flow))
-    return MeshLine(node.sender, contact, node.identity, key, hops_to(key, addresses), flow)
-
-
-def hops_to(key: bytes, addresses: Iterable[tuple[str, int]], alone: str = "") -> list[Hop]:
-    """Return hops over TLS, pinned to the key, each once; what is no address is left out."""
-    usable = [
-        (host, port) for host, port in dict.fromkeys(addresses) if _is_literal(host) and 0 < port < 65536
-    ]
-    return [Hop("tls", host, port, key, alone=alone) for host, port in usable[:MAX_HOPS]]
-
-
-def _addresses(contact: Address, flow: Flow) -> list[tuple[str, int]]:
-    """Return where a Contact says, and the same port where the connection came from."""
-    port = contact.uri.port or 0
-    return [(contact.uri.host.strip("[]"), port), (flow.remote[0], port)]
-
-
-def _is_literal(host: str) -> bool:
-    try:
-        return not ipaddress.ip_address(host).is_multicast
-    except ValueError:
-        return False
+    hops = hops_to(key, addresses_in(request, flow))
+    line = MeshLine(node.sender, contact, node.identity, key, hops, flow)
+    line.contact_at, line.whereabouts = partial(node.mesh_contact, called), node.whereabouts
+    return line

@@ -24,7 +24,9 @@ from sipgate.ports import (
     OpenDoor,
     Peer,
     Service,
+    Whereabouts,
     Work,
+    nowhere,
 )
 from sipgate.protocol.privacy import ANONYMOUS
 from sipgate.transport import TransportName
@@ -65,6 +67,7 @@ class Node:
     domains: Domains | None = None
     aliases: Aliases | None = None
     alone: str = ""
+    whereabouts: Whereabouts = nowhere
     dialogs: Dialogs = field(default_factory=Dialogs)
     handsets: Handsets = field(default_factory=Handsets)
     phone_port: int = SIP_PORT

@@ -8,6 +8,7 @@ from typing import Protocol, cast
 
 from sipgate.client_transaction import ClientTransaction
 from sipgate.protocol.message import Request, Response
+from sipgate.transport import Hop
 from sipgate.ways import Way
 
 
@@ -16,6 +17,10 @@ class Sender(Protocol):
 
     def request(self, request: Request, to: Way) -> ClientTransaction:
         """Send a request in a new client transaction."""
+        ...
+
+    def pass_over(self, hop: Hop) -> None:
+        """Use the connection to a hop, if there is one, for nothing new: the next request makes another."""
         ...
 
     async def send_ack(self, ack: Request, to: Way) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from sipgate.calls.display import plain_name
-from sipgate.calls.mesh_leg import hops_to
+from sipgate.calls.line import hops_to
 from sipgate.calls.node import Node
 from sipgate.calls.refusal import refusal_of
 from sipgate.calls.sending import Sending

@@ -127,7 +127,7 @@ class DomainLeg(SipCalleeLeg):
         is_stream = found.transport != "udp" and found.transport == came_by.transport
         return None if is_stream and same(host_of(found), host_of(came_by)) else found
 
-    def _introduce(self, message: Message) -> None:
+    def introduce(self, message: Message) -> None:
         message.headers.add("Contact", self.line.contact)
         message.headers.add("Allow", ALLOW)
         message.headers.add("Supported", OPTION)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from sipgate.calls.content import content_of
 from sipgate.calls.display import plain_name
-from sipgate.calls.mesh_leg import hops_to, line_to_caller
+from sipgate.calls.line import hops_to
+from sipgate.calls.mesh_leg import line_to_caller
 from sipgate.calls.node import Node
 from sipgate.identity import ReplayMemory, sender_of
 from sipgate.ports import Audience, IncomingCaller, LocalUser, Peer, Refusal

@@ -8,8 +8,7 @@ from contextlib import suppress
 
 from sipgate.addresses import our_address_towards
 from sipgate.calls.content import DELEGATION, OPENPGP
-from sipgate.calls.line import MeshLine
-from sipgate.calls.mesh_leg import hops_to
+from sipgate.calls.line import MeshLine, hops_to
 from sipgate.calls.node import Node
 from sipgate.calls.refusal import not_done, refuse
 from sipgate.calls.sending import Sending

@@ -54,6 +54,7 @@ class Book:
     judging: asyncio.Event | None = None
     unseen: set[str] = field(default_factory=set)
     hold: asyncio.Event | None = None
+    moved: dict[bytes, tuple[str, int]] = field(default_factory=dict)
     resolving: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def resolve(self, uri: str) -> Peer:
@@ -65,6 +66,9 @@ class Book:
         if uri not in self.peers:
             raise Refusal(404, f"Nobody is called {uri.partition(':')[2]}")
         return self.peers[uri]
+
+    async def locate(self, node_public_key: bytes) -> tuple[tuple[str, int], ...]:
+        return (self.moved[node_public_key],) if node_public_key in self.moved else ()
 
     async def knock(self, caller: IncomingCaller) -> None:
         self.door(caller)
@@ -112,6 +116,10 @@ class PassThrough:
     name: str = ""
     fragment: bytes | None = b"a=ice-ufrag:test\r\n"
     taken: list[bytes] = field(default_factory=list)
+    renewed: list[bytes] = field(default_factory=list)
+    renewing: asyncio.Event = field(default_factory=asyncio.Event)
+    refuses_renewal: bool = False
+    refused_renewals: int = 0
     closed: asyncio.Event = field(default_factory=asyncio.Event)
     failure: asyncio.Future[tuple[int, str]] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
@@ -142,9 +150,21 @@ class PassThrough:
 
     async def transport_from_mesh(self, fragment: bytes) -> None:
         self.taken.append(fragment)
+        self.renewing.clear()
 
     async def connected(self) -> None:
         """There is nothing to wait for."""
+
+    async def transport_renewal(self) -> bytes:
+        await self.renewing.wait()
+        return f"a=ice-ufrag:{self.context.role}\r\n".encode()
+
+    async def renew_transport(self, fragment: bytes) -> bytes:
+        if self.refuses_renewal:
+            self.refused_renewals += 1
+            raise MediaRefused(491, "Not yet")
+        self.renewed.append(fragment)
+        return f"a=ice-ufrag:{self.context.role}\r\n".encode()
 
     async def failed(self) -> tuple[int, str]:
         return await self.failure
@@ -348,6 +368,7 @@ def _node(
         on_event=events.append,
         mailbox=mail,
         domains=domains,
+        whereabouts=book.locate,
         limits=limits,
         endpoint=functools.partial(Endpoint, timers=FAST),
     )

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from sipgate.calls.mesh_leg import hops_to
+from sipgate.calls.line import hops_to
 from tests.kit.sip_phone import PhoneCall
 
 from .gateways import Pair, TestNode, pair

@@ -181,6 +181,14 @@ class FakeMedia:
     async def connected(self) -> None:
         await self.way.wait()
 
+    async def transport_renewal(self) -> bytes:
+        await asyncio.Event().wait()
+        return b""
+
+    async def renew_transport(self, fragment: bytes) -> bytes:
+        self.taken.append(fragment)
+        return b"own-fragment"
+
     async def failed(self) -> tuple[int, str]:
         return await self.failure
 
