@@ -189,8 +189,8 @@ class CallMedia:
         if self._answered or (self._early and self._is_caller):
             for index in transports:
                 self._sections[index].mesh.start(answered=self._answered)
-        if self._sections.are_connected and not self._sections.are_renewing:
-            self._renewal.settle()
+        if self._sections.are_connected:
+            self._settle()
 
     async def _take_fragment(self, data: bytes, *, may_renew: bool = False) -> dict[int, Transport]:
         self._check_open()
@@ -220,9 +220,12 @@ class CallMedia:
         if not self._sections.are_connected:
             raise MediaRefused("The two nodes are not connected yet", status=491)
         await self._take_fragment(data, may_renew=True)
-        if not self._sections.are_renewing:
-            self._renewal.settle()
+        self._settle()
         return self._sections.fragment(self._setup)
+
+    def _settle(self) -> None:
+        if not self._sections.are_renewing:
+            self._renewal.settle(one.mesh for _, one in self._sections.live())
 
     async def move(self, addresses: Sequence[str]) -> None:
         """Go on from these local addresses: same keys, same confirmation, no gap while the old path holds."""

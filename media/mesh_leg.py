@@ -59,7 +59,7 @@ class MeshLeg:
         self._on_path = on_path
         self._former_remote: Transport | None = None
         self.path: PathWatch | None = None
-        self._has_moved = asyncio.Event()
+        self._group: asyncio.TaskGroup | None = None
         self._probing: asyncio.Task[None] | None = None
         self._may_start = asyncio.Event()
         self._has_remote = asyncio.Event()
@@ -112,9 +112,7 @@ class MeshLeg:
     async def move(self, addresses: Sequence[str]) -> None:
         """Go on from these local addresses: the peer is asked at once, by the old way and by new ones."""
         await self.ice.move(addresses)
-        if self.path is not None:
-            self.path.moved()
-            self._has_moved.set()
+        self._probe()
 
     @property
     def _is_local(self) -> bool:
@@ -150,12 +148,15 @@ class MeshLeg:
         self.keyed_at = asyncio.get_running_loop().time()
         self.keyed_after = self.keyed_at - begun
         self._on_keyed(self)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(session.repeat_last_flight())
-            group.create_task(self._watch(group))
-            await session.ended()
-            await asyncio.sleep(GOODBYE_SECONDS)
-            raise MediaError(480, f"The connection to {self._peer_name} was closed at the other end")
+        try:
+            async with asyncio.TaskGroup() as self._group:
+                self._group.create_task(session.repeat_last_flight())
+                self._group.create_task(self._watch())
+                await session.ended()
+                await asyncio.sleep(GOODBYE_SECONDS)
+                raise MediaError(480, f"The connection to {self._peer_name} was closed at the other end")
+        finally:
+            self._group = None
 
     async def _connect(self) -> DtlsSession:
         assert self.remote is not None
@@ -183,36 +184,26 @@ class MeshLeg:
         except asyncio.QueueFull:
             self.ice.drop("data_flood")
 
-    async def _watch(self, group: asyncio.TaskGroup) -> None:
+    async def _watch(self) -> None:
         now = asyncio.get_running_loop().time
         self.path = PathWatch(now(), lost_after=LOST_SECONDS)
         while True:
             self.ice.heard = False
-            if await self._has_moved_within(self.path.pause):
-                self._probe(group)
-                continue
+            await asyncio.sleep(self.path.pause)
             self.ice.look()
             for action in self.path.look(now(), heard=self.ice.heard):
                 match action:
                     case Action.GIVE_UP:
                         raise MediaError(480, f"The connection to {self._peer_name} was lost")
                     case Action.PROBE:
-                        self._probe(group)
+                        self._probe()
                     case _:
                         self._on_path(self, action)
 
-    async def _has_moved_within(self, seconds: float) -> bool:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._has_moved.wait()
-        except TimeoutError:
-            return False
-        self._has_moved.clear()
-        return True
-
-    def _probe(self, group: asyncio.TaskGroup) -> None:
-        if self._probing is None or self._probing.done():
-            self._probing = group.create_task(self.ice.probe())
+    def _probe(self) -> None:
+        is_idle = self._probing is None or self._probing.done()
+        if is_idle and self._group is not None:
+            self._probing = self._group.create_task(self.ice.probe())
 
     async def aclose(self) -> None:
         """Close the association, then the sockets."""

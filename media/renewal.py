@@ -1,7 +1,7 @@
 """When the peer is to be told our transports anew, and what a person hears of a path that was lost."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from .events import MediaEvent, MediaPath, PathState
 from .mesh_leg import MeshLeg
@@ -48,9 +48,12 @@ class Renewal:
         self._until = asyncio.get_running_loop().time() + HOPELESS_SECONDS
         self._due.set()
 
-    def settle(self) -> None:
+    def settle(self, legs: Iterable[MeshLeg]) -> None:
         """The peer knows our new transports, and we its."""
         self._due.clear()
+        for leg in legs:
+            if leg.path is not None:
+                leg.path.renewed()
         if self._lost and not self._is_told:
             self._is_told = True
             self._tell("repairing")

@@ -111,6 +111,11 @@ class PhoneTraffic:
         packets = self._rtp(self._heard_from)
         return [payload for packet, payload in packets if packet.destination[1] in self._ports]
 
+    def arrivals(self) -> list[float]:
+        """When RTP packets were sent to the phone, in order, since `forget`."""
+        packets = self._rtp(self._heard_from)
+        return [packet.at for packet, _ in packets if packet.destination[1] in self._ports]
+
     async def until_heard(self, count: int, *, timeout: float = 10) -> None:
         """Wait until the phone was sent `count` RTP packets."""
         await self._capture.until(lambda: len(self.heard()) >= count, f"{count} RTP packets", timeout=timeout)

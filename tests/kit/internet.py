@@ -1,6 +1,7 @@
 """A small Internet of network namespaces: public hosts, each in a /24 of its own, and homes behind real translators."""
 
 import subprocess
+from collections import Counter
 from collections.abc import Mapping
 from enum import Enum
 
@@ -33,25 +34,26 @@ class Internet(Namespaces):
         super().__init__()
         self._hosts = hosts
         self._homes = homes
+        self._renumbered: Counter[str] = Counter()
 
     def build(self) -> None:
         """Make the backbone, one router with a cable for each network, and all that hangs on it."""
         self.make(BACKBONE)
-        self._forward(BACKBONE)
+        self.forward(BACKBONE)
         for host in self._hosts:
             self.make(host)
             router = self._homes.get(host)
             if router is None:
-                self._connect(host)
+                self.connect(host)
                 continue
             gate = f"{host}-gate"
             self.make(gate)
-            self._connect(gate, host)
-            self._forward(gate)
+            self.connect(gate, host)
+            self.forward(gate)
             self.cable(gate, "lan", host, "eth0")
-            self._configure(gate, "lan", "192.168.1.1")
-            self._configure(host, "eth0", "192.168.1.2", gateway="192.168.1.1")
-            self._translate(gate, router)
+            self.configure(gate, "lan", "192.168.1.1")
+            self.configure(host, "eth0", "192.168.1.2", gateway="192.168.1.1")
+            self.translate(gate, router)
 
     def address(self, host: str) -> str:
         """Where the world sees the host: its own address, or its router's."""
@@ -64,31 +66,37 @@ class Internet(Namespaces):
     def renumber(self, host: str) -> str:
         """Give a host on the Internet another address in its network; return it. Nobody is told."""
         namespace, number = self.namespace(host), self._hosts.index(host) + 1
+        self._renumbered[host] += 1
+        address = f"45.0.{number}.{2 + self._renumbered[host] % 250}"
         ip("-n", namespace, "address", "flush", "dev", "wan")
-        self._configure(host, "wan", f"45.0.{number}.3", gateway=f"45.0.{number}.1")
-        return f"45.0.{number}.3"
+        self.configure(host, "wan", address, gateway=f"45.0.{number}.1")
+        return address
 
-    def _connect(self, machine: str, host: str = "") -> None:
+    def connect(self, machine: str, host: str = "") -> None:
+        """Put a machine on the Internet, at the address of `host`."""
         host = host or machine
         gateway = f"45.0.{self._hosts.index(host) + 1}.1"
         port = f"port{self._hosts.index(host)}"
         self.cable(machine, "wan", BACKBONE, port)
-        self._configure(BACKBONE, port, gateway)
-        self._configure(machine, "wan", self.address(host), gateway=gateway)
+        self.configure(BACKBONE, port, gateway)
+        self.configure(machine, "wan", self.address(host), gateway=gateway)
 
-    def _configure(self, machine: str, interface: str, address: str, gateway: str = "") -> None:
+    def configure(self, machine: str, interface: str, address: str, gateway: str = "") -> None:
+        """Give an interface an address, and the machine a way out."""
         namespace = self.namespace(machine)
         ip("-n", namespace, "address", "add", f"{address}/24", "dev", interface)
         if gateway:
             ip("-n", namespace, "route", "add", "default", "via", gateway)
 
-    def _forward(self, machine: str) -> None:
-        self._run(machine, ["sysctl", "-qw", "net.ipv4.ip_forward=1"])
+    def forward(self, machine: str) -> None:
+        """Let a machine pass packets on."""
+        self.run(machine, ["sysctl", "-qw", "net.ipv4.ip_forward=1"])
 
-    def _translate(self, gate: str, router: Router) -> None:
+    def translate(self, gate: str, router: Router) -> None:
+        """Let a machine translate what goes out to its interface `wan`."""
         mapping = "masquerade fully-random" if router is Router.SYMMETRIC else "masquerade"
         opened = f'iifname "wan" meta l4proto {{ tcp, udp }} th dport {MESH_PORT} dnat to 192.168.1.2'
-        self._run(
+        self.run(
             gate,
             ["nft", "-f", "-"],
             f"""table ip home {{
@@ -111,7 +119,7 @@ class Internet(Namespaces):
             }}""",
         )
 
-    def _run(self, machine: str, argv: list[str], rules: str = "") -> None:
+    def run(self, machine: str, argv: list[str], rules: str = "") -> None:
         """Run a command on a machine; it must succeed."""
         subprocess.run(
             command_in(self.namespace(machine), argv),

@@ -345,7 +345,7 @@ async def test_a_confirmation_that_does_not_come_in_time_ends_the_call(
 
 
 async def test_a_peer_that_falls_silent_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("media.mesh_leg.LOST_SECONDS", 1.0)
+    monkeypatch.setattr("media.mesh_leg.LOST_SECONDS", 1.5)
     async with answered_call(peer_name="bob") as pair:
         for section in pair.callee.media._sections.values():
             for protocol in section.mesh.ice._protocols:

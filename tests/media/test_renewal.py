@@ -14,7 +14,8 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(autouse=True)
 def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("media.protocol.path_watch.PATIENCE_SECONDS", 0.7)
+    monkeypatch.setattr("media.protocol.path_watch.RENEW_SECONDS", 0.6)
+    monkeypatch.setattr("media.protocol.path_watch.PATIENCE_SECONDS", 0.5)
 
 
 def _host(side: Side) -> str:
@@ -125,12 +126,12 @@ async def test_a_lost_path_is_told_with_its_end() -> None:
             _deafen(side)
             await side.media._sections[0].mesh.ice.move(["127.0.0.1", host])  # there, but not told of
         await _exchange(pair.caller, pair.callee)  # due by itself, when nothing has come for a while
-        await until(lambda: _paths(pair.caller.events)[-1].state == "restored")
+        await until(lambda: [path.state for path in _paths(pair.caller.events)][-1:] == ["restored"])
         lost, *between, restored = _paths(pair.caller.events)
         assert lost.state == "lost"
         assert {event.state for event in between} <= {"repairing"}
         assert restored.gap_ms is not None
-        assert 500 < restored.gap_ms < 5_000
+        assert 400 < restored.gap_ms < 5_000
         await _speak(pair)
 
 
