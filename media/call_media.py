@@ -215,10 +215,11 @@ class CallMedia:
     async def renew_transport(self, data: bytes) -> bytes:
         """Take the peer's transports of the next ICE session; return ours of the same, for the answer.
 
-        Raise `MediaRefused` 491 when the first session does not stand yet.
+        Raise `MediaRefused` 491 when the first session does not stand yet, 503 when the peer does so too often.
         """
         if not self._sections.are_connected:
             raise MediaRefused("The two nodes are not connected yet", status=491)
+        self._renewal.admit()
         await self._take_fragment(data, may_renew=True)
         self._settle()
         return self._sections.fragment(self._setup)

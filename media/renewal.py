@@ -1,11 +1,16 @@
 """When the peer is to be told our transports anew, and what a person hears of a path that was lost."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterable
 
+from .errors import MediaRefused
 from .events import MediaEvent, MediaPath, PathState
 from .mesh_leg import MeshLeg
 from .protocol.path_watch import Action
+
+MAX_RENEWALS, RENEWALS_SECONDS = 20, 10.0
+"""So many changes of the peer's in so long: each one's checks go where it says."""
 
 HOPELESS_SECONDS = 3.0
 """So long new transports are offered though the peer is heard: the exchange would only have been a courtesy."""
@@ -21,6 +26,14 @@ class Renewal:
         self._until = 0.0
         self._lost: set[MeshLeg] = set()
         self._is_told = False
+        self._admitted: deque[float] = deque(maxlen=MAX_RENEWALS)
+
+    def admit(self) -> None:
+        """Note a change of the peer's; raise `MediaRefused` 503 when there are too many."""
+        now = asyncio.get_running_loop().time()
+        if len(self._admitted) == MAX_RENEWALS and now - self._admitted[0] < RENEWALS_SECONDS:
+            raise MediaRefused("The other node changes its transport too often", status=503)
+        self._admitted.append(now)
 
     def take(self, leg: MeshLeg, action: Action) -> None:
         """Take what a leg's watch has found."""

@@ -39,7 +39,8 @@ class Sections(dict[int, Section]):
     @property
     def are_connected(self) -> bool:
         """Whether those that are on have been through ICE and DTLS."""
-        return all(one.mesh.path for _, one in self.live())
+        live = self.live()
+        return bool(live) and all(one.mesh.path for _, one in live)
 
     @property
     def are_renewing(self) -> bool:

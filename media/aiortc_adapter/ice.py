@@ -362,8 +362,6 @@ class IceConnection(aioice.Connection):
         While the peer is heard every second check is left out: that is RFC 7675's own rate, and checks are what a
         call costs most after its packets.
         """
-        assert self.remote_password is not None
-        key = self.remote_password.encode()
         left_out = False
         while (pair := self._nominated.get(1)) is not None:
             await asyncio.sleep(CONSENT_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311 - spreads load only
@@ -371,6 +369,8 @@ class IceConnection(aioice.Connection):
             left_out = self.heard and not left_out
             if left_out:
                 continue
+            assert self.remote_password is not None
+            key = self.remote_password.encode()  # a new one after each restart
             try:
                 await pair.protocol.request(
                     self.build_request(pair, nominate=False), pair.remote_addr, key, 1

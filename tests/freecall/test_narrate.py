@@ -189,3 +189,15 @@ def test_calls_without_a_name_are_told_as_such() -> None:
     assert "Compare these words" in secured
     missed = told(("call_missed", {"peer": nobody["peer"], "trust": "anonymous"}))
     assert "Missed: anonymous (does not say who)" in missed
+
+
+def test_a_path_that_is_lost_is_said_and_what_becomes_of_it() -> None:
+    def path(state: str, **more: int) -> tuple[str, dict[str, Any]]:
+        return "call_path", {"call": "1", "state": state, **more}
+
+    started = ("call_started", {"call": "1", "peer": "sip:bob@mesh", "direction": "out", "trust": "pinned"})
+    lost, _, restored = told(
+        started, path("lost"), path("repairing"), path("restored", gap_ms=3240)
+    ).splitlines()[-3:]
+    assert "Nothing arrives from bob@mesh any more: looking for another way" in lost
+    assert "Connected to bob@mesh again, after 3.2 s without sound" in restored

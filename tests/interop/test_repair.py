@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.roaming import Talk, quantile, talking
+from tests.kit.roaming import STAYER, Talk, quantile, talking
 
 pytestmark = [pytest.mark.interop, pytest.mark.namespaces]
 
@@ -52,6 +52,33 @@ async def test_a_call_outlives_each_kind_of_change(voices: Voices) -> None:
         for site in (talk.alice, talk.bob):
             ended = await site.node.event("call_ended")
             assert ended["status"] == 200
+
+
+@pytest.mark.timeout(120)
+async def test_a_cable_that_is_out_for_a_while_is_told_at_both_ends_and_ends_no_call(voices: Voices) -> None:
+    async with talking(voices) as talk:
+        await talk.begin()
+        talk.net.cut(STAYER)
+        sites = (talk.alice, talk.bob)
+        for site in sites:
+            await site.node.event("call_path", state="lost")
+        talk.net.heal(STAYER)
+        for site in sites:
+            restored = await site.node.event("call_path", state="restored")
+            assert restored["gap_ms"] >= 2_000
+        await talk.settled()
+        talk.assert_nothing_was_lost()
+
+
+@pytest.mark.timeout(120)
+async def test_a_path_that_nobody_finds_again_ends_the_call_with_a_reason(voices: Voices) -> None:
+    async with talking(voices) as talk:
+        talk.net.cut(STAYER)
+        for site, phone in zip((talk.alice, talk.bob), talk.phones, strict=True):
+            ended = await site.node.event("call_ended", timeout=30)
+            assert (ended["by"], ended["status"]) == ("node", 480)
+            assert "was lost" in ended["reason"]
+            await phone.event("CALL_CLOSED")
 
 
 @pytest.mark.long

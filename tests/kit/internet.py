@@ -72,6 +72,25 @@ class Internet(Namespaces):
         self.configure(host, "wan", address, gateway=f"45.0.{number}.1")
         return address
 
+    def cut(self, host: str) -> None:
+        """Let nothing through between a network and the backbone; neither side sees it."""
+        number = self._hosts.index(host)
+        self.run(
+            BACKBONE,
+            ["nft", "-f", "-"],
+            f"""table ip cut{number} {{
+                chain forward {{
+                    type filter hook forward priority filter
+                    iifname "port{number}" drop
+                    oifname "port{number}" drop
+                }}
+            }}""",
+        )
+
+    def heal(self, host: str) -> None:
+        """Plug it in again."""
+        self.run(BACKBONE, ["nft", "delete", "table", "ip", f"cut{self._hosts.index(host)}"])
+
     def connect(self, machine: str, host: str = "") -> None:
         """Put a machine on the Internet, at the address of `host`."""
         host = host or machine

@@ -175,6 +175,33 @@ async def test_another_certificate_is_refused_whatever_else_is_new() -> None:
         await _speak(pair)
 
 
+async def test_how_often_a_peer_may_make_us_check_addresses_is_bounded() -> None:
+    async with answered_call() as pair:
+        pair.caller.media._renewal.ask()
+        offer = await pair.caller.media.transport_renewal()
+        for _ in range(20):
+            await pair.callee.media.renew_transport(offer)
+        with pytest.raises(MediaRefused, match="too often") as refused:
+            await pair.callee.media.renew_transport(offer)
+        assert refused.value.status == 503
+        assert pair.callee.media._sections[0].mesh.ice.remote_candidates[1:] == []
+        await _speak(pair)
+
+
+async def test_consent_is_asked_for_with_the_words_of_the_session_that_stands(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("media.aiortc_adapter.ice.CONSENT_SECONDS", 0.05)
+    async with answered_call() as pair:
+        pair.caller.media._renewal.ask()
+        await _exchange(pair.caller, pair.callee)
+        ices = [side.media._sections[0].mesh.ice for side in (pair.caller, pair.callee)]
+        for ice in ices:
+            ice.heard = False
+            await until(lambda ice=ice: ice.heard)  # type: ignore[misc]
+        assert all("consent_unanswered" not in ice.dropped for ice in ices)
+
+
 async def test_before_the_first_path_stands_there_is_nothing_to_renew() -> None:
     async with answered_call() as ready:
         ready.caller.media._renewal.ask()
