@@ -1,5 +1,6 @@
 """Attacks on a call that stands, signed and pinned: it must go on as it is, and whoever is asked for less says no."""
 
+import re
 from typing import ClassVar
 
 from OpenSSL import SSL
@@ -102,6 +103,34 @@ class TransportInReinvite(WeakerReinvite):
         """Change the password."""
         start = sdp.index(b"a=ice-pwd:") + 10
         return sdp[:start] + b"x" * 32 + sdp[start + 32 :]
+
+
+class CertificateInRepair(InTheCall):
+    """Who owns the signalling tells both that the path died, and names another certificate with the new one."""
+
+    says: ClassVar = {"caller": (TWO_CERTIFICATES,), "callee": (TWO_CERTIFICATES,)}
+
+    async def strike(self) -> None:
+        """Ask each in the other's name."""
+        for name in NAMES:
+            asking = self.rig.sides[OTHER[name]].media
+            asking._renewal.ask()
+            with self.rig.refusal(name):
+                await self.rig.sides[name].media.renew_transport(
+                    other_fingerprint(await asking.transport_renewal())
+                )
+
+
+class RepairToNowhere(InTheCall):
+    """The same, with the right certificate and passwords and addresses of his own: nobody proves to be there."""
+
+    async def strike(self) -> None:
+        """Ask each in the other's name; what they answer goes nowhere."""
+        for name in NAMES:
+            asking = self.rig.sides[OTHER[name]].media
+            asking._renewal.ask()
+            own = re.sub(rb"127\.0\.0\.1 \d+", b"127.0.0.1 9", await asking.transport_renewal())
+            await self.rig.sides[name].media.renew_transport(own.replace(b"a=ice-pwd:", b"a=ice-pwd:x"))
 
 
 class CertificateInVideo(WeakerReinvite):
@@ -211,5 +240,6 @@ class ReplayedInvite(OnThePath):
 
 ATTACKS: tuple[type[OnThePath], ...] = (
     PlainReinvite, SdesReinvite, CertificateInReinvite, TransportInReinvite, CertificateInVideo,
+    CertificateInRepair, RepairToNowhere,
     PlainAnswerToReinvite, ReplayedDatagrams, PlainRtpThrownIn, NewHandshake, ForgedRecords, ReplayedInvite,
 )  # fmt: skip
