@@ -24,8 +24,11 @@ from .line import MeshLine, addresses_in, host_of
 HEAD_START = 0.25
 """Seconds that the open connection has before others are made."""
 
+LOOK_AGAIN = 0.5
+"""Seconds until the mesh is asked again: the node may be telling it just now where it is."""
+
 PATIENCE = 3.0
-"""Seconds until all is begun anew: the node may have told the mesh only now where it is."""
+"""Seconds until all is begun anew."""
 
 PAUSE = 0.3
 
@@ -98,8 +101,10 @@ class Renewal:
                 await asyncio.sleep(HEAD_START)
             for hop in line.hops:
                 group.create_task(self._ask_anew(hop, fragment, answer))
-            for hop in line.follow(await line.whereabouts(line.node_public_key)):
-                group.create_task(self._ask_anew(hop, fragment, answer))
+            while True:
+                for hop in line.follow(await line.whereabouts(line.node_public_key)):
+                    group.create_task(self._ask_anew(hop, fragment, answer))
+                await asyncio.sleep(LOOK_AGAIN)
 
     async def _ask_anew(self, hop: Hop, fragment: bytes, answer: asyncio.Future[Response]) -> None:
         self._line.sender.pass_over(hop)

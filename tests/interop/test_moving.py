@@ -71,3 +71,38 @@ async def test_six_times_the_address_changes_and_nobody_is_cut_off(
             spoken = sorted(at for number in range(MOVES) for at in _media(wire, f"{network}.{100 + number}"))
             gaps = [later - earlier for earlier, later in pairwise(spoken)]
             assert max(gaps) < GAP_SECONDS
+
+
+async def test_both_move_at_once_on_a_switch_without_any_internet(
+    voices: Mapping[str, Mapping[int, Path]],
+) -> None:
+    async with AsyncExitStack() as stack:
+        lan = stack.enter_context(Lan("c", "a", "b"))
+        sites: list[Site] = []
+        first = f"{lan.address('c')}:{MESH_PORT}"
+        for name, host in (("carol", "c"), ("alice", "a"), ("bob", "b")):
+            folder, namespace = stack.enter_context(DataDirectory(name)), lan.namespace(host)
+            bootstrap = [first] if sites else []
+            node = Node(name, folder, namespace=namespace, listen="", sip="", bootstrap=bootstrap)
+            await stack.enter_async_context(node)
+            loopback = await stack.enter_async_context(Capture("lo", namespace))
+            sites.append(Site(node, loopback, voices["alice"]))
+        _, alice, bob = sites
+        await resolves(alice.node, bob.node)
+        async with alice.phone() as caller, bob.phone() as callee:
+            await connect(caller, callee, bob.node.uri)
+            await secured(alice.node, bob.node)
+            heard = alice.traffic(caller), bob.traffic(callee)
+            for number in range(3):
+                for host in ("a", "b"):
+                    network, _, last = lan.address(host).rpartition(".")
+                    fresh = f"{network}.{100 + 10 * number + int(last)}"
+                    ip("-n", lan.namespace(host), "address", "flush", "dev", "eth0")
+                    ip("-n", lan.namespace(host), "address", "add", f"{fresh}/24", "dev", "eth0")
+                for traffic in heard:
+                    traffic.forget()
+                for traffic in heard:
+                    await traffic.until_heard(50)
+            await caller.hang_up()
+            for site in (alice, bob):
+                assert (await site.node.event("call_ended"))["status"] == 200
