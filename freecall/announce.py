@@ -48,8 +48,11 @@ class Announcer:
                 self._tell_again(group)
 
     async def _follow_addresses(self, group: asyncio.TaskGroup) -> None:
-        """Tell at once where we are now: who is in a call with us looks there."""
-        async with aclosing(address_changes(open_bell())) as changes:
+        """Tell where we are now as soon as the system knows: who is in a call with us looks there."""
+        bell = open_bell()
+        if bell is None:
+            return  # the clock has to do
+        async with aclosing(address_changes(bell)) as changes:
             async for _ in changes:
                 self._tell_again(group)
 

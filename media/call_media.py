@@ -184,7 +184,7 @@ class CallMedia:
         return self._sections.fragment(self._setup)
 
     async def transport_from_mesh(self, data: bytes) -> None:
-        """Take the peer's transport from its first 18x (we are caller) or from its ACK (we are callee)."""
+        """Take the peer's transport from its first 18x (we are caller), its ACK (we are callee), or its answer."""
         transports = await self._take_fragment(data)
         if self._answered or (self._early and self._is_caller):
             for index in transports:
