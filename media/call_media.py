@@ -19,7 +19,6 @@ from .ports import Endorser, Retained
 from .protocol import fragment
 from .protocol.mesh_side import for_mesh, mesh_transports
 from .protocol.nameless import nameless, nameless_rtcp
-from .protocol.path_watch import Action
 from .protocol.phone_side import PhoneMedia, for_phone, phone_media
 from .protocol.quality import clock_rate
 from .protocol.sdes import Crypto
@@ -95,8 +94,8 @@ class CallMedia:
         )
         self._quality = QualityWatch(call_id, on_event)
         self._start(self._quality.run)
-        self._renewal = Renewal(call_id, on_event)
         self._sections = Sections()
+        self._renewal = Renewal(call_id, self._sections, on_event)
         self._offer: SessionDescription | None = None
         self._answered = False
         self._revealed = False
@@ -189,8 +188,7 @@ class CallMedia:
         if self._answered or (self._early and self._is_caller):
             for index in transports:
                 self._sections[index].mesh.start(answered=self._answered)
-        if self._sections.are_connected:
-            self._settle()
+        self._renewal.settle()
 
     async def _take_fragment(self, data: bytes, *, may_renew: bool = False) -> dict[int, Transport]:
         self._check_open()
@@ -204,12 +202,9 @@ class CallMedia:
     async def transport_renewal(self) -> bytes:
         """Wait until the peer has to know our transports anew; return them, to be sent in the dialog.
 
-        They are those of the next ICE session, under the same DTLS association. The peer's answer goes to
-        `transport_from_mesh`; until it is there, this returns at once.
+        They are of the next ICE session, under the same DTLS. Until `transport_from_mesh` has the answer it stays due.
         """
-        await self._renewal.due(lambda: self._sections.are_connected)
-        for _, section in self._sections.live():
-            section.mesh.ice.prepare_restart()
+        await self._renewal.due()
         return self._sections.fragment(self._setup, is_next=True)
 
     async def renew_transport(self, data: bytes) -> bytes:
@@ -221,12 +216,8 @@ class CallMedia:
             raise MediaRefused("The two nodes are not connected yet", status=491)
         self._renewal.admit()
         await self._take_fragment(data, may_renew=True)
-        self._settle()
+        self._renewal.settle()
         return self._sections.fragment(self._setup)
-
-    def _settle(self) -> None:
-        if not self._sections.are_renewing:
-            self._renewal.settle(one.mesh for _, one in self._sections.live())
 
     async def move(self, addresses: Sequence[str]) -> None:
         """Go on from these local addresses: same keys, same confirmation, no gap while the old path holds."""
@@ -296,7 +287,7 @@ class CallMedia:
                 addresses=self._mesh_addresses,
                 peer_name=self._peer_name,
                 on_keyed=self._keyed,
-                on_path=self._path_changed,
+                on_path=self._renewal.take,
                 sockets=self._sockets,
             )
             phone = PhoneLeg(self._phone_host, self._phone_allowed, self._sockets)
@@ -339,8 +330,6 @@ class CallMedia:
             section.is_live = index < len(sides) and sides[index] is not None
             if section.is_live:
                 section.mesh.start(answered=True)
-            else:
-                self._renewal.forget(section.mesh)
 
     def _aim(
         self, phone: Sequence[PhoneMedia | None], take: Callable[[PhoneCrypto, tuple[Crypto, ...]], None]
@@ -373,10 +362,6 @@ class CallMedia:
             leg.beside = lambda data: relay.from_mesh(data) or hearing.from_mesh(data)
             self._start(hearing.run)
         self._assurance.keyed(leg)
-
-    def _path_changed(self, leg: MeshLeg, action: Action) -> None:
-        if any(one.mesh is leg for _, one in self._sections.live()):
-            self._renewal.take(leg, action)
 
     def _phones_agreed(self) -> None:
         if not self._phones_secure_themselves:

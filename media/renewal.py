@@ -2,12 +2,13 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from .errors import MediaRefused
 from .events import MediaEvent, MediaPath, PathState
 from .mesh_leg import MeshLeg
 from .protocol.path_watch import Action
+from .section import Sections
 
 MAX_RENEWALS, RENEWALS_SECONDS = 20, 10.0
 """So many changes of the peer's in so long: each one's checks go where it says."""
@@ -19,8 +20,9 @@ HOPELESS_SECONDS = 3.0
 class Renewal:
     """Joins what the watches of all sections of one call find."""
 
-    def __init__(self, call_id: str, on_event: Callable[[MediaEvent], None]) -> None:
+    def __init__(self, call_id: str, sections: Sections, on_event: Callable[[MediaEvent], None]) -> None:
         self._call_id = call_id
+        self._sections = sections
         self._on_event = on_event
         self._due = asyncio.Event()
         self._until = 0.0
@@ -36,49 +38,55 @@ class Renewal:
         self._admitted.append(now)
 
     def take(self, leg: MeshLeg, action: Action) -> None:
-        """Take what a leg's watch has found."""
+        """Take what a leg's watch has found; of a section that is off, nothing counts."""
+        was_lost = self._is_lost
         match action:
             case Action.TELL_LOST:
-                if not self._lost:
-                    self._tell("lost")
                 self._lost.add(leg)
             case Action.TELL_FOUND:
                 self._lost.discard(leg)
-                if not self._lost and leg.path is not None:
-                    self._is_told = False
-                    self._tell("restored", leg.path.gap)
-            case Action.RENEW:
+            case Action.RENEW if leg in self._live():
                 self.ask()
-            case _:
-                raise AssertionError(action)
+        if self._is_lost and not was_lost:
+            self._tell("lost")
+        elif was_lost and not self._is_lost and leg.path is not None:
+            self._is_told = False
+            self._tell("restored", leg.path.gap)
 
-    def forget(self, leg: MeshLeg) -> None:
-        """The section of this leg is off."""
-        self._lost.discard(leg)
+    def _live(self) -> list[MeshLeg]:
+        return [section.mesh for _, section in self._sections.live()]
+
+    @property
+    def _is_lost(self) -> bool:
+        return any(leg in self._lost for leg in self._live())
 
     def ask(self) -> None:
         """Let new transports be exchanged."""
         self._until = asyncio.get_running_loop().time() + HOPELESS_SECONDS
         self._due.set()
 
-    def settle(self, legs: Iterable[MeshLeg]) -> None:
-        """The peer knows our new transports, and we its."""
+    def settle(self) -> None:
+        """Note it if the peer knows our new transports, and we its."""
+        if not self._sections.are_connected or self._sections.are_renewing:
+            return
         self._due.clear()
-        for leg in legs:
+        for leg in self._live():
             if leg.path is not None:
                 leg.path.renewed()
-        if self._lost and not self._is_told:
+        if self._is_lost and not self._is_told:
             self._is_told = True
             self._tell("repairing")
 
-    async def due(self, is_connected: Callable[[], bool]) -> None:
-        """Wait until new transports are to be exchanged; not before the first ones have served."""
+    async def due(self) -> None:
+        """Wait until new transports are to be exchanged, and prepare them; not before the first ones have served."""
         while True:
             await self._due.wait()
-            is_wanted = self._lost or asyncio.get_running_loop().time() < self._until
-            if is_wanted and is_connected():
-                return
+            is_wanted = self._is_lost or asyncio.get_running_loop().time() < self._until
+            if is_wanted and self._sections.are_connected:
+                break
             self._due.clear()
+        for leg in self._live():
+            leg.ice.prepare_restart()
 
     def _tell(self, state: PathState, gap: float | None = None) -> None:
         self._on_event(MediaPath(self._call_id, state, None if gap is None else gap * 1000))
