@@ -18,6 +18,7 @@ from sipgate.transport import Hop
 
 from .gateways import Pair, PassThrough, TestNode, pair
 from .parties import silent, until
+from .test_anonymous_calls import tapped
 from .test_mesh_leg import exchange
 
 
@@ -119,6 +120,24 @@ async def test_a_node_that_has_lost_the_call_says_so() -> None:
         assert ended.status == 481
         await it.b.gateway.hang_up(next(iter(it.b.gateway.calls)), "over")
         await rung.ended()
+
+
+@pytest.mark.parametrize("is_dead", [False, True])
+async def test_a_call_without_a_name_is_renewed_without_one_and_leaves_no_connection(is_dead: bool) -> None:
+    async with tapped() as it:
+        call = await it.pair.alice.call("sip:*67bob@mesh")
+        rung = await it.pair.bob.rung()
+        await rung.answer()
+        await call.response(200)
+        before = set(it.connections)
+        if is_dead:
+            mute(it.pair)
+        await renewed(it.pair.a, it.pair.b)
+        assert (it.connections != before) is is_dead
+        await call.hang_up()
+        await rung.ended()
+        it.assert_nothing_of_alice()
+        await until(lambda: not flows(it.pair.a))
 
 
 async def test_nobody_else_can_renew_anything() -> None:
