@@ -208,10 +208,7 @@ class CallMedia:
         return self._sections.fragment(self._setup, is_next=True)
 
     async def renew_transport(self, data: bytes) -> bytes:
-        """Take the peer's transports of the next ICE session; return ours of the same, for the answer.
-
-        Raise `MediaRefused` 491 when the first session does not stand yet, 503 when the peer does so too often.
-        """
+        """Take the peer's next transports; return ours. Raise `MediaRefused`: 491 too early, 503 too often."""
         if not self._sections.are_connected:
             raise MediaRefused("The two nodes are not connected yet", status=491)
         self._renewal.admit()

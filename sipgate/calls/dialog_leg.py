@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing, suppress
 
@@ -30,11 +29,7 @@ from .refusal import ALLOW, not_done, options, refuse, supported
 from .renewal import Renewal
 from .sending import Sending
 
-logger = logging.getLogger(__name__)
-
-REINVITE_PATIENCE = (
-    32.0  # seconds, 64*T1: no person has to answer a change, so a phone that only says 100 is stuck
-)
+REINVITE_PATIENCE = 32.0  # seconds, 64*T1: nobody has to pick up, so a phone that only says 100 is stuck
 BYE_PATIENCE = 5.0  # seconds: a party that is gone must not hold the call's end up
 PASSED_ON = ("Content-Type", "Content-Disposition", "Info-Package")
 
@@ -241,8 +236,8 @@ class DialogLeg:
     async def cancel_reoffer(self) -> None:
         """Take the pending re-INVITE back."""
         if self._reoffering is not None:
-            invite = self._reoffering.request
-            await self._reoffering.cancel(str(CANCELLED), self.line.cancel_headers(invite))
+            headers = self.line.cancel_headers(self._reoffering.request)
+            await self._reoffering.cancel(str(CANCELLED), headers)
 
     async def pass_on(self, method: str, payload: Payload) -> Reply:
         """Send a request that concerns only the two ends."""
@@ -263,16 +258,14 @@ class DialogLeg:
         await self._referring.report(status, text)
 
     def next_request(self, method: str) -> Request | None:
+        """Return the next request in the dialog, None when that has ended."""
         return None if self.dialog is None or self._has_ended else self.dialog.make_request(method)
 
     async def _ask(self, request: Request) -> Reply:
         reply = self._reply(await self._send(request))
         if reply.is_gone:
-            self.lost_there(reply.status)
+            self._post(HungUp(self, Cause(reply.status, "The other side has lost the call")))
         return reply
-
-    def lost_there(self, status: int) -> None:
-        self._post(HungUp(self, Cause(status, "The other side has lost the call")))
 
     async def _send(self, request: Request) -> Response:
         self.line.seal(request)
@@ -342,10 +335,8 @@ class DialogLeg:
         sdp = content_of(request).sdp
         self.line.check(sdp)
         if self._keep_alive.is_on and "Session-Expires" in request.headers and sdp in (b"", self.session):
-            return self._response(
-                request,
-                Reply(200, "OK", b"" if request.method == "UPDATE" and not sdp else self._origin.last),
-            )
+            last = b"" if request.method == "UPDATE" and not sdp else self._origin.last
+            return self._response(request, Reply(200, "OK", last))
         async with asyncio.TaskGroup() as tasks:
             watch = tasks.create_task(self._watch_cancel(transaction, self._junction))
             answered = await self._junction.reoffer(self, request.method, sdp)

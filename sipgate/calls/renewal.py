@@ -17,6 +17,7 @@ from sipgate.server_transaction import ServerTransaction
 from sipgate.transport import Hop
 from sipgate.ways import Way
 
+from .cause import Cause
 from .content import FRAGMENT, content_of
 from .joint import Joint
 from .line import MeshLine, addresses_in, host_of
@@ -44,8 +45,8 @@ class Asking(Protocol):
         """Say where and who we are."""
         ...
 
-    def lost_there(self, status: int) -> None:
-        """The other side has no such dialog any more."""
+    def part(self, cause: Cause) -> None:
+        """End the call for this leg's sake."""
         ...
 
 
@@ -61,7 +62,7 @@ class Renewal:
         while fragment := await joint.renewal():
             response = await self._exchange(fragment)
             if response is not None and response.status == 481:
-                self._leg.lost_there(response.status)
+                self._leg.part(Cause(response.status, "The other side has lost the call"))
                 return
             if response is not None and response.status < 300:
                 theirs = _fragment_of(response)
