@@ -10,6 +10,7 @@ from functools import cache
 
 import pytest
 import pytest_asyncio
+from hypothesis import HealthCheck, settings
 
 PROGRAMS = {
     "baresip": "baresip-core",
@@ -23,6 +24,10 @@ PROGRAMS = {
 TIERS = ("loopback", "interop", "namespaces", "long")
 BY_SCRIPT = {"interop": "FREECALL_PROGRAMS_MISSING", "namespaces": "FREECALL_NO_ROOT"}
 """Where scripts/test says that it knows a tier cannot run: then it is skipped in CI too."""
+
+# How fast an example is made or judged depends on what else the machine does; speed is measured in scripts/bench.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 _ran: Counter[str] = Counter()
 _skipped: dict[str, str] = {}

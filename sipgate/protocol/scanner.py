@@ -62,20 +62,20 @@ def _is_one_name_addr(text: str) -> bool:
 
 def _split_outside(text: str, separator: str) -> list[str]:
     parts: list[str] = []
-    start, at, inside = 0, 0, False
+    start, at, inside, has_closed = 0, 0, False, False
     while found := (_PIECE_INSIDE if inside else _PIECE).search(text, at):
         piece, at = found[0], found.end()
         if piece == separator and not inside:
             parts.append(text[start : found.start()])
-            start = found.end()
+            start, has_closed = found.end(), False
             if len(parts) > MAX_VALUES:
                 return parts
         elif piece == '"':
             raise bad("quoted string")
         elif piece in ("<", ">"):
-            if inside == (piece == "<"):
+            if inside == (piece == "<") or has_closed:  # no part has two pairs: what follows need not be read
                 raise bad("angle brackets")
-            inside = not inside
+            has_closed, inside = inside, not inside
     if inside:
         raise bad("angle brackets")
     parts.append(text[start:])
