@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import aclosing, suppress
+from contextlib import suppress
 
 from sipgate.ports import MediaRefused, Peer, Refusal
 from sipgate.protocol.dialog import Dialog
@@ -16,7 +16,7 @@ from sipgate.server_transaction import ServerTransaction, Unacknowledged
 from sipgate.transport import Address
 from sipgate.ways import Way
 
-from .cause import CANCELLED, FAULT, GONE, HUNG_UP, LOST, Cause, parse_reason
+from .cause import FAULT, GONE, HUNG_UP, LOST, Cause, parse_reason
 from .content import SDP, content_of
 from .dialogs import Dialogs
 from .display import name_addr
@@ -26,10 +26,10 @@ from .leg import HungUp, Junction, LegEvent, Payload, Reply
 from .line import Line, MeshLine, address_of
 from .referring import Referring
 from .refusal import ALLOW, not_done, options, refuse, supported
+from .reinvite import Reinvite
 from .renewal import Renewal
 from .sending import Sending
 
-REINVITE_PATIENCE = 32.0  # seconds, 64*T1: nobody has to pick up, so a phone that only says 100 is stuck
 BYE_PATIENCE = 5.0  # seconds: a party that is gone must not hold the call's end up
 PASSED_ON = ("Content-Type", "Content-Disposition", "Info-Package")
 
@@ -45,7 +45,7 @@ class DialogLeg:
         self._dialogs = dialogs
         self._junction: Junction | None = None
         self._has_ended = False
-        self._reoffering: Sending | None = None
+        self._reoffering: Reinvite | None = None
         self._presented: str | None = None
         self._origin = Origin()
         self.session = b""
@@ -201,31 +201,13 @@ class DialogLeg:
             message.headers.add("P-Asserted-Identity", self._presented)
 
     async def _reinvite(self, request: Request) -> Response:
-        """Send a re-INVITE; keep confirming its answer as often as it is repeated."""
-        self.line.seal(request)
-        sending = self._reoffering = Sending(self.line.sender, request, self.line.ways())
-        final: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+        """Send a re-INVITE, and follow it."""
         assert self._junction is not None
-        self._junction.spawn(self._follow_reinvite(sending, request, final))
+        reinvite = self._reoffering = Reinvite(self.line, request, self._acknowledge)
         try:
-            async with asyncio.timeout(REINVITE_PATIENCE):
-                return self._as_lost(await final, sending)
-        except TimeoutError:
-            return reply(request, 408)
+            return self._as_lost(await reinvite.final(self._junction.spawn), reinvite.sending)
         finally:
-            if final.cancelled():  # the patience is over, or the call
-                await self.cancel_reoffer()
             self._reoffering = None
-
-    async def _follow_reinvite(
-        self, sending: Sending, request: Request, final: asyncio.Future[Response]
-    ) -> None:
-        async with aclosing(sending.responses()) as responses:
-            async for response in responses:
-                if 200 <= response.status < 300:
-                    await self._acknowledge(request, sending.way)
-                if response.status >= 200 and not final.done():
-                    final.set_result(response)
 
     async def _acknowledge(self, invite: Request, way: Way) -> None:
         assert self.dialog is not None
@@ -236,8 +218,7 @@ class DialogLeg:
     async def cancel_reoffer(self) -> None:
         """Take the pending re-INVITE back."""
         if self._reoffering is not None:
-            headers = self.line.cancel_headers(self._reoffering.request)
-            await self._reoffering.cancel(str(CANCELLED), headers)
+            await self._reoffering.cancel()
 
     async def pass_on(self, method: str, payload: Payload) -> Reply:
         """Send a request that concerns only the two ends."""

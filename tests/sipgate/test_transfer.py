@@ -550,7 +550,7 @@ async def test_a_phone_that_vanishes_in_a_transfer_leaves_nothing_behind(who: st
 
 
 async def test_a_phone_that_is_stuck_does_not_hold_a_transfer_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sipgate.calls.dialog_leg.REINVITE_PATIENCE", 0.5)
+    monkeypatch.setattr("sipgate.calls.reinvite.PATIENCE", 0.5)
     async with three() as it:
         near, _ = await it.talking()
         await refer(near.call, "<sip:carol@mesh>")
