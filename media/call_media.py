@@ -21,7 +21,6 @@ from .protocol.mesh_side import for_mesh, mesh_transports
 from .protocol.nameless import nameless, nameless_rtcp
 from .protocol.phone_side import PhoneMedia, for_phone, phone_media
 from .protocol.quality import clock_rate
-from .protocol.sdes import Crypto
 from .protocol.sdp import SessionDescription
 from .protocol.transcript import Role
 from .protocol.transport import Setup, Transport
@@ -125,7 +124,7 @@ class CallMedia:
         offer = self._parse(sdp)
         phone = phone_media(offer)
         await self._open_sections(offer, phone)
-        self._aim(phone, PhoneCrypto.take_offer)
+        self._sections.aim(phone, PhoneCrypto.take_offer)
         self._offer = offer
         self._revealed = self._early or self._answered or not self._is_caller
         ours = self._sections.transports("actpass", phone, revealed=self._revealed)
@@ -137,8 +136,7 @@ class CallMedia:
         remote = mesh_transports(answer)
         await self._take(remote, ("active",) if self._is_caller else ("passive",))
         self._answer(remote)
-        for section in self._sections.values():
-            section.crypto.settle()
+        self._sections.settle()
         ports = [self._sections.own_port(index, side) for index, side in enumerate(remote)]
         return bytes(for_phone(answer, self._phone_host, ports))
 
@@ -158,7 +156,7 @@ class CallMedia:
         phone = phone_media(answer)
         if any(side and index not in self._sections for index, side in enumerate(phone)):
             raise MediaRefused("The phone answers a section that was not offered")
-        self._aim(phone, PhoneCrypto.take_answer)
+        self._sections.aim(phone, PhoneCrypto.take_answer)
         self._revealed = True
         self._answer(phone)
         ours = self._sections.transports(self._setup, phone, revealed=self._revealed)
@@ -328,14 +326,6 @@ class CallMedia:
             if section.is_live:
                 section.mesh.start(answered=True)
 
-    def _aim(
-        self, phone: Sequence[PhoneMedia | None], take: Callable[[PhoneCrypto, tuple[Crypto, ...]], None]
-    ) -> None:
-        for index, side in enumerate(phone):
-            if side is not None:
-                take(self._sections[index].crypto, side.keys)
-                self._sections[index].phone.aim(side)
-
     def _keyed(self, leg: MeshLeg) -> None:
         section = next(one for one in self._sections.values() if one.mesh is leg)
         assert leg.session is not None
@@ -388,10 +378,7 @@ class CallMedia:
         if self._is_released:
             return
         self._quality.end()
-        for section in self._sections.values():
-            await section.mesh.aclose()
-            await section.phone.aclose()
-            section.crypto.close()
+        await self._sections.aclose()
         self._is_released = True
 
 

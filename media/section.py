@@ -1,6 +1,6 @@
 """The m= sections of a call: the two legs of each, and the bridge between them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from .bridge import Bridge
@@ -10,6 +10,7 @@ from .phone_leg import PhoneLeg
 from .protocol import fragment
 from .protocol.phone_side import OwnPort, PhoneMedia
 from .protocol.quality import Reception
+from .protocol.sdes import Crypto
 from .protocol.transport import Setup, Transport
 
 
@@ -62,6 +63,27 @@ class Sections(dict[int, Section]):
             (index, one.media, one.mesh.transport(setup, revealed=True, is_next=is_next))
             for index, one in self.live()
         )
+
+    def aim(
+        self, sides: Sequence[PhoneMedia | None], take: Callable[[PhoneCrypto, tuple[Crypto, ...]], None]
+    ) -> None:
+        """Send where our phone's description says; `take` is told of the keys in it."""
+        for index, side in enumerate(sides):
+            if side is not None:
+                take(self[index].crypto, side.keys)
+                self[index].phone.aim(side)
+
+    def settle(self) -> None:
+        """Our phone's latest offer is being answered."""
+        for section in self.values():
+            section.crypto.settle()
+
+    async def aclose(self) -> None:
+        """Free all sockets and keys."""
+        for section in self.values():
+            await section.mesh.aclose()
+            await section.phone.aclose()
+            section.crypto.close()
 
     def own_port(self, index: int, side: Transport | None, *, offer: bool = False) -> OwnPort | None:
         """Return where our phone is to send, None for a section that is off."""
