@@ -1,20 +1,17 @@
 """fc-calls: the calls of the running node, those in progress and those that are over."""
 
 import argparse
-import os
-import sys
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from freecall.config import default_data_directory
-from freecall.control.client import ControlClient, NodeNotRunning, NodeRefused
+from freecall.control.client import ControlClient
 from freecall.narrate import TRUST_WORDS, dumps, shown, sound_word
 
 from . import USAGE_ERROR, give_up, parser, say
+from ._asking import asking
 
-REFUSED, NO_NODE = 1, 3
 DECLINED = (600, 603)
 FORWARDING = {
     "forward-always": "all your calls",
@@ -52,16 +49,8 @@ def main() -> None:
     """Run the command; exit status as `EXAMPLES` says."""
     arguments = _arguments()
     command: Command = arguments.run
-    try:
-        command(ControlClient(arguments.data or default_data_directory()), arguments)
-    except NodeNotRunning as error:
-        give_up(str(error), NO_NODE)
-    except NodeRefused as error:
-        give_up(str(error), REFUSED)
-    except BrokenPipeError:  # whoever read our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
+    with asking(arguments.data) as client:
+        command(client, arguments)
 
 
 def _arguments() -> argparse.Namespace:

@@ -2,20 +2,18 @@
 
 import argparse
 import io
-import os
 import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from freecall.config import default_data_directory
-from freecall.control.client import ControlClient, NodeNotRunning, NodeRefused
+from freecall.control.client import ControlClient, NodeRefused
 from freecall.narrate import dumps, spaced
 from freecall.vcard import split
 
 from . import USAGE_ERROR, give_up, parser, say
+from ._asking import REFUSED, asking
 
-REFUSED, NO_NODE = 1, 3
 MAX_FILE_BYTES = 16 * 1024 * 1024
 EXAMPLES = """\
 Examples:
@@ -37,17 +35,9 @@ Exit status: 0 done, 1 refused (of an import: some cards were not taken), 2 usag
 def main() -> None:
     """Run the command; exit status as `EXAMPLES` says."""
     arguments = _arguments()
-    try:
-        status = arguments.run(ControlClient(arguments.data or default_data_directory()), arguments)
-    except NodeNotRunning as error:
-        give_up(str(error), NO_NODE)
-    except NodeRefused as error:
-        give_up(str(error), REFUSED)
-    except BrokenPipeError:  # whoever read our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = 0
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
+    status = 0
+    with asking(arguments.data) as client:
+        status = arguments.run(client, arguments)
     raise SystemExit(status)
 
 

@@ -2,19 +2,17 @@
 
 import argparse
 import os
-import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from freecall.config import default_data_directory
-from freecall.control.client import ControlClient, NodeNotRunning, NodeRefused
+from freecall.control.client import ControlClient
 from freecall.narrate import dumps, spaced
 
 from . import give_up, parser, say
+from ._asking import REFUSED, asking
 
-REFUSED, NO_NODE = 1, 3
 EXAMPLES = """\
 Examples:
 
@@ -35,16 +33,8 @@ Exit status: 0 done, 1 refused, 2 usage, 3 no node runs.
 def main() -> None:
     """Run the command; exit status as `EXAMPLES` says."""
     arguments = _arguments()
-    try:
-        arguments.run(ControlClient(arguments.data or default_data_directory()), arguments)
-    except NodeNotRunning as error:
-        give_up(str(error), NO_NODE)
-    except NodeRefused as error:
-        give_up(str(error), REFUSED)
-    except BrokenPipeError:  # whoever read our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
+    with asking(arguments.data) as client:
+        arguments.run(client, arguments)
 
 
 def _arguments() -> argparse.Namespace:

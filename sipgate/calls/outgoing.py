@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from sipgate.call_rules import Forwarded
 from sipgate.handset import Handset
@@ -15,6 +16,7 @@ from sipgate.protocol.uri import Uri
 from sipgate.target import is_dial_code, mesh_uri
 from sipgate.transport import Address
 
+from .callee_leg import SipCalleeLeg
 from .happenings import Callee
 from .inside import Place, media_side, place_of, places_of, talk_directly
 from .joint import Joint
@@ -161,21 +163,58 @@ class Outgoing:
         headers = () if self.referral is None else self.referral.headers()
         headers += tuple(("Diversion", str(each)) for each in self.diversions)
         leg = leg_to_node(self.node, peer, target, self.user, call_id, self.phone.max_forwards, headers)
-        allowed = self.phone.address[0] if self.phone.address is not None else self.phone.phone_host
-        context = MediaContext(
-            call_id=call_id,
-            role="caller",
-            peer=peer,
-            local_uri=self.user.uri,
-            phone_host=self.phone.phone_host,
-            peer_host=leg.line.remote_host,
-            phone_allowed=frozenset({allowed}),
-            anonymous=self.anonymous,
-        )
-        try:
-            joint.media = await self.node.media.open(context)
-            offer = await joint.offer("phone", self.phone.offer)
-            return Callee(peer, call_id, offer, (leg,), is_anonymous=self.anonymous)
-        except BaseException:
-            await leg.aclose()
-            raise
+        offer = await offer_beyond(self, joint, leg, peer, call_id)
+        return Callee(peer, call_id, offer, (leg,), is_anonymous=self.anonymous)
+
+
+class Beyond(Protocol):
+    """A search for somebody who is not at this node."""
+
+    @property
+    def node(self) -> Node:
+        """This node."""
+        ...
+
+    @property
+    def user(self) -> LocalUser:
+        """Who calls."""
+        ...
+
+    @property
+    def phone(self) -> CallingPhone:
+        """With what."""
+        ...
+
+    @property
+    def anonymous(self) -> bool:
+        """Whether that is hidden from who is called."""
+        ...
+
+
+async def offer_beyond(
+    search: Beyond,
+    joint: Joint,
+    leg: SipCalleeLeg,
+    peer: Peer,
+    call_id: str,
+    may_reach: Callable[[str], bool] = lambda _address: False,
+) -> bytes:
+    """Open the media of a call that leaves this node by `leg`; return the offer. If that fails the leg is closed."""
+    phone = search.phone
+    context = MediaContext(
+        call_id=call_id,
+        role="caller",
+        peer=peer,
+        local_uri=search.user.uri,
+        phone_host=phone.phone_host,
+        peer_host=leg.line.remote_host,
+        phone_allowed=phone.place.hosts,
+        may_reach=may_reach,
+        anonymous=search.anonymous,
+    )
+    try:
+        joint.media = await search.node.media.open(context)
+        return await joint.offer("phone", phone.offer)
+    except BaseException:
+        await leg.aclose()
+        raise

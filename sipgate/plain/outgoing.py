@@ -12,9 +12,9 @@ from sipgate.calls.display import plain_name
 from sipgate.calls.happenings import Callee, Search
 from sipgate.calls.joint import Joint
 from sipgate.calls.node import Node
-from sipgate.calls.outgoing import CallingPhone, Outgoing, Referral
+from sipgate.calls.outgoing import CallingPhone, Outgoing, Referral, offer_beyond
 from sipgate.events import CallPlain
-from sipgate.ports import LocalUser, MediaContext, Peer, Refusal
+from sipgate.ports import LocalUser, Peer, Refusal
 from sipgate.protocol.privacy import ANONYMOUS, NAME, USER
 from sipgate.protocol.scanner import quote
 from sipgate.protocol.uri import Uri
@@ -92,25 +92,8 @@ class PlainOutgoing:
         peer = Peer(self.target, self.target.partition(":")[2], "plain", "", b"", known=True)
         call_id = self.node.token()
         leg = self._leg(servers, peer, joint.call, call_id)
-        allowed = self.phone.address[0] if self.phone.address is not None else self.phone.phone_host
-        context = MediaContext(
-            call_id=call_id,
-            role="caller",
-            peer=peer,
-            local_uri=self.user.uri,
-            phone_host=self.phone.phone_host,
-            peer_host=leg.line.remote_host,
-            phone_allowed=frozenset({allowed}),
-            may_reach=self.domains.may_reach,
-            anonymous=self.anonymous,
-        )
-        try:
-            joint.media = await self.node.media.open(context)
-            offer = await joint.offer("phone", self.phone.offer)
-            return Callee(peer, call_id, offer, (leg,), is_anonymous=self.anonymous)
-        except BaseException:
-            await leg.aclose()
-            raise
+        offer = await offer_beyond(self, joint, leg, peer, call_id, self.domains.may_reach)
+        return Callee(peer, call_id, offer, (leg,), is_anonymous=self.anonymous)
 
     def _leg(self, servers: tuple[Hop, ...], peer: Peer, call: str, call_id: str) -> DomainLeg:
         contact = self.domains.contact(USER if self.anonymous else self.user.username, servers[0])
