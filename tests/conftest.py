@@ -1,11 +1,12 @@
 """Tiers: which tests this machine can run, said in words at the end; and a watch over unowned tasks."""
 
 import asyncio
+import fcntl
 import os
 import shutil
 import subprocess
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from functools import cache
 
 import pytest
@@ -78,6 +79,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             and not shares_loop
         ):
             item.fixturenames.insert(0, "leaves_no_task_behind")
+
+
+@pytest.fixture(autouse=True)
+def elbow_room(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let a test that is marked `alone` run while no other does: real-time media of several browsers needs both cores.
+
+    The tests' processes share a lock; who wants it for itself closes the turnstile first, so that it is not overtaken.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    exclusive = request.node.get_closest_marker("alone") is not None
+    with (shared / "turnstile").open("w") as turnstile, (shared / "room").open("w") as room:
+        fcntl.flock(turnstile, fcntl.LOCK_EX)
+        fcntl.flock(room, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
+        fcntl.flock(turnstile, fcntl.LOCK_UN)
+        yield
 
 
 @pytest_asyncio.fixture

@@ -23,6 +23,7 @@ from tests.kit.speech import likeness, main_frequency, read_wav
 
 pytestmark = [
     pytest.mark.interop,
+    pytest.mark.alone,
     pytest.mark.namespaces,
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.skipif(shutil.which(PROGRAM) is None, reason="no chromium; as root: apt install chromium"),

@@ -166,7 +166,7 @@ async def test_calls_over_the_mesh_go_both_ways(home: Home, *, by_paired: bool) 
         home.assert_nothing_in_the_clear(start, clear.heard() + clear.spoken())
 
 
-@pytest.mark.parametrize("by_paired", [True, False])
+@pytest.mark.parametrize("by_paired", [True, pytest.param(False, marks=pytest.mark.long)])
 async def test_the_node_relays_between_its_paired_phone_and_a_plain_one_beside_it(
     home: Home, *, by_paired: bool
 ) -> None:
@@ -194,7 +194,7 @@ async def test_the_node_relays_between_its_paired_phone_and_a_plain_one_beside_i
         home.assert_nothing_in_the_clear(start, clear.heard() + clear.spoken())
 
 
-@pytest.mark.parametrize("by_neighbour", [True, False])
+@pytest.mark.parametrize("by_neighbour", [True, pytest.param(False, marks=pytest.mark.long)])
 async def test_a_phone_that_is_sent_on_goes_on_encrypted(home: Home, *, by_neighbour: bool) -> None:
     site = home.alice if by_neighbour else home.bob
     async with home.phone() as paired, phone_of(site.node, home.bob.speech) as other:
@@ -253,7 +253,7 @@ async def test_a_paired_phone_that_does_not_encrypt_its_sound_cannot_call(home: 
     await devices(home.data, "revoke", "old")
 
 
-@pytest.mark.parametrize("by_paired", [True, False])
+@pytest.mark.parametrize("by_paired", [True, pytest.param(False, marks=pytest.mark.long)])
 async def test_another_kind_of_phone_does_it_too(home: Home, tmp_path: Path, *, by_paired: bool) -> None:
     tone = make_tone(tmp_path / "620.wav", 620)
     line = await home.pair("study")

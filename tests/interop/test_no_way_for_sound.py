@@ -9,7 +9,7 @@ from tests.kit.netns import Lan, command_in
 from tests.kit.nodes import DataDirectory, Node, resolves
 from tests.kit.site import phone_of, ring
 
-pytestmark = [pytest.mark.interop, pytest.mark.namespaces, pytest.mark.asyncio]
+pytestmark = [pytest.mark.interop, pytest.mark.namespaces, pytest.mark.long, pytest.mark.asyncio]
 
 SIGNALLING_ONLY = f"""table inet wall {{
     chain incoming {{

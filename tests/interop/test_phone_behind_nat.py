@@ -84,9 +84,9 @@ async def scene(
 @pytest.mark.parametrize(
     ("router", "transport", "keeps_flow"),
     [
-        (Router.PORT_RESTRICTED, "udp", False),
+        pytest.param(Router.PORT_RESTRICTED, "udp", False, marks=pytest.mark.long),
         (Router.SYMMETRIC, "udp", False),
-        (Router.PORT_RESTRICTED, "tcp", False),
+        pytest.param(Router.PORT_RESTRICTED, "tcp", False, marks=pytest.mark.long),
         (Router.SYMMETRIC, "tcp", True),
     ],
 )

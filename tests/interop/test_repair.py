@@ -71,6 +71,7 @@ async def test_a_cable_that_is_out_for_a_while_is_told_at_both_ends_and_ends_no_
         talk.assert_nothing_was_lost()
 
 
+@pytest.mark.long
 @pytest.mark.timeout(120)
 async def test_a_path_that_nobody_finds_again_ends_the_call_with_a_reason(voices: Voices) -> None:
     async with talking(voices) as talk:

@@ -61,6 +61,8 @@ class Journal:
             async with asyncio.timeout(timeout):
                 return await future
         except TimeoutError:
+            if future.done() and not future.cancelled():  # it came at that very moment
+                return future.result()
             seen = "\n  ".join(str(event)[:300] for event in self.all[-30:])
             raise NotSeenError(f"{self._owner}: no {what} within {timeout} s; seen:\n  {seen}") from None
         finally:

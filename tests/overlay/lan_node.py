@@ -35,6 +35,7 @@ async def find(overlay: Overlay, uri: str) -> None:
 async def main(own: str, wanted: str) -> None:
     """Run until SIGINT."""
     stop = asyncio.Event()
+    asyncio.get_running_loop().slow_callback_duration = 5.0  # the machine may be busy: that is no complaint
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop.set)
     key = NodeKey.generate()
     say(event="start")
