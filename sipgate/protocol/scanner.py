@@ -63,6 +63,7 @@ def _is_one_name_addr(text: str) -> bool:
 def _split_outside(text: str, separator: str) -> list[str]:
     parts: list[str] = []
     start, at, inside, has_closed = 0, 0, False, False
+    quoted = -1  # where the last quoted string ended
     while found := (_PIECE_INSIDE if inside else _PIECE).search(text, at):
         piece, at = found[0], found.end()
         if piece == separator and not inside:
@@ -70,8 +71,10 @@ def _split_outside(text: str, separator: str) -> list[str]:
             start, has_closed = found.end(), False
             if len(parts) > MAX_VALUES:
                 return parts
-        elif piece == '"':
-            raise bad("quoted string")
+        elif piece[0] == '"':
+            if piece == '"' or (quoted >= 0 and not text[quoted : found.start()].strip(WSP)):
+                raise bad("quoted string")  # not closed, or the second on end: what follows need not be read
+            quoted = at
         elif piece in ("<", ">"):
             if inside == (piece == "<") or has_closed:  # no part has two pairs: what follows need not be read
                 raise bad("angle brackets")

@@ -55,6 +55,7 @@ async def test_a_call_outlives_each_kind_of_change(voices: Voices) -> None:
             assert ended["status"] == 200
 
 
+@pytest.mark.long
 @pytest.mark.timeout(120)
 async def test_a_cable_that_is_out_for_a_while_is_told_at_both_ends_and_ends_no_call(voices: Voices) -> None:
     async with talking(voices) as talk:

@@ -67,7 +67,7 @@ async def main(count: int) -> None:
         directory=nobody,
         admission=nobody,
         media=nobody,
-        services={},
+        services=lambda _uri: None,
         on_event=ignore,
     )
     async with gateway:
