@@ -7,10 +7,9 @@ import asyncio
 import pytest
 
 from sipgate.ports import Refusal
-from tests.kit.sip_phone import SipPhone
 
-from .gateways import EchoService, TestNode, nodes, user
-from .test_transfer import CAROLS, Three, attended, left, three, transferred
+from .gateways import EchoService, TestNode
+from .test_transfer import CAROLS, Three, attended, left, three, three_of_one_node, transferred
 
 
 def only_call(node: TestNode) -> str:
@@ -92,16 +91,8 @@ async def test_two_calls_are_joined_and_both_end_here() -> None:
 
 
 async def test_three_phones_of_one_node_are_joined_in_place() -> None:
-    async with (
-        nodes("alice", users={"alice": [user("alice"), user("bob"), user("carol")]}) as (node,),
-        SipPhone("alice", node.phones) as alice,
-        SipPhone("bob", node.phones) as bob,
-        SipPhone("carol", node.phones) as carol,
-        asyncio.TaskGroup() as group,
-    ):
-        for phone in (alice, bob, carol):
-            await phone.register()
-        it = Three(node, node, node, alice, bob, carol, group)
+    async with three_of_one_node() as it:
+        node = it.a
         near, far, second, carols = await attended(it)
         one, other = node.gateway.calls
         assert await node.gateway.transfer(one, None, other) == "sip:carol@mesh"
@@ -111,8 +102,6 @@ async def test_three_phones_of_one_node_are_joined_in_place() -> None:
         await left(node, 1)
         await carols.call.hang_up()
         await far.call.ended()
-        for task in it.tasks:
-            task.cancel()
 
 
 async def test_a_call_without_a_phone_can_be_passed_on_to_one() -> None:

@@ -111,6 +111,24 @@ async def three(*, limits: Limits | None = None) -> AsyncIterator[Three]:
             task.cancel()
 
 
+@asynccontextmanager
+async def three_of_one_node() -> AsyncIterator[Three]:
+    """The same three people, whose phones are all at one node."""
+    async with (
+        nodes("alice", users={"alice": [user("alice"), user("bob"), user("carol")]}) as (node,),
+        SipPhone("alice", node.phones) as alice,
+        SipPhone("bob", node.phones) as bob,
+        SipPhone("carol", node.phones) as carol,
+        asyncio.TaskGroup() as group,
+    ):
+        for phone in (alice, bob, carol):
+            await phone.register()
+        it = Three(node, node, node, alice, bob, carol, group)
+        yield it
+        for task in it.tasks:
+            task.cancel()
+
+
 async def refer(call: PhoneCall, to: str, **headers: str) -> int:
     request = call.inside_request("REFER")
     request.headers.add("Contact", call.phone.contact)
@@ -421,16 +439,8 @@ async def test_a_dialog_of_another_user_or_with_wrong_tags_is_not_taken_over() -
 
 
 async def test_three_phones_of_one_node_are_joined_in_place() -> None:
-    async with (
-        nodes("alice", users={"alice": [user("alice"), user("bob"), user("carol")]}) as (node,),
-        SipPhone("alice", node.phones) as alice,
-        SipPhone("bob", node.phones) as bob,
-        SipPhone("carol", node.phones) as carol,
-        asyncio.TaskGroup() as group,
-    ):
-        for phone in (alice, bob, carol):
-            await phone.register()
-        it = Three(node, node, node, alice, bob, carol, group)
+    async with three_of_one_node() as it:
+        node = it.a
         near, far, second, carols = await attended(it)
         assert await refer(near.call, replaces(second.call)) == 202
         assert b"20002" in (await carols.offer()).body
@@ -441,8 +451,6 @@ async def test_three_phones_of_one_node_are_joined_in_place() -> None:
         assert {each.part for each in transferred(node)} == {"transferee", "target"}
         await carols.call.hang_up()
         await far.call.ended()
-        for task in it.tasks:
-            task.cancel()
 
 
 async def test_a_phone_fetches_a_call_of_its_users_other_phone() -> None:
