@@ -37,6 +37,9 @@ ORPHAN_SECONDS = 1.0
 BACKDATE_SECONDS = 86400
 """Keys and signatures are dated a day back: who checks them may have a clock that is behind ours."""
 
+ANY_BYTES = "latin-1"
+"""gpg's status lines hold a stranger's bytes as they are (the file name inside a letter): none may be an error."""
+
 OPTIONS = ["--no-auto-check-trustdb", "--trust-model", "always"]
 KEY_PARAMETERS = """\
 %no-protection
@@ -116,7 +119,7 @@ class Gpg:
             KeyringError: gpg is not installed, or does not work.
         """
         self._gpg = await self._call(
-            lambda: gnupg.GPG(gnupghome=str(self._home.path), options=OPTIONS, encoding="utf-8")
+            lambda: gnupg.GPG(gnupghome=str(self._home.path), options=OPTIONS, encoding=ANY_BYTES)
         )
 
     async def secret_keys(self) -> list[str]:
@@ -135,7 +138,7 @@ class Gpg:
             )
         created = (utc_now() - datetime.timedelta(seconds=BACKDATE_SECONDS)).strftime("%Y%m%dT%H%M%S")
         parameters = KEY_PARAMETERS.format(name=match[1], address=match[2], created=created)
-        result = await self._call(lambda: self._gpg.gen_key(parameters))
+        result = await self._call(lambda: self._gpg.gen_key(parameters.encode()))
         if not result.fingerprint:
             raise self._error("could not make a key", result)
         return str(result.fingerprint)
@@ -207,7 +210,8 @@ class Gpg:
             raise KeyringError(f"gpg could not be run ({error}). Install it: apt install gnupg.") from error
 
     def _error(self, what: str, result: Any) -> KeyringError:
-        lines = [line for line in str(result.stderr).splitlines() if line.startswith("gpg:")]
+        told = result.stderr.encode(ANY_BYTES).decode("utf-8", "replace")
+        lines = [line for line in told.splitlines() if line.startswith("gpg:")]
         why = lines[-1] if lines else result.status or "gpg gave no reason"
         return KeyringError(f"GnuPG in {self._where} {what}: {why}")
 

@@ -87,6 +87,17 @@ async def test_who_has_the_key_can_read_a_letter_with_gpg_alone(
 
 
 @needs_gpg
+async def test_a_file_name_of_any_bytes_inside_harms_no_reader(
+    alice: Keyring, gpg: GpgHome, tmp_path: Path
+) -> None:
+    (tmp_path / "key").write_bytes(await alice.export())
+    for name in ("file", "Grüße", "\udcfa\udcff", "\udc85[GNUPG:] ERRSIG x"):
+        options = ["--trust-model", "always", "--set-filename", name]
+        sealed = gpg.run(*options, "-f", str(tmp_path / "key"), "--encrypt", data=TEXT)
+        assert await alice.decrypt(sealed) == TEXT
+
+
+@needs_gpg
 async def test_a_key_that_cannot_encrypt_is_told(alice: Keyring, gpg: GpgHome) -> None:
     with pytest.raises(BadKey, match="nothing can be encrypted"):
         await alice.encrypt_to(gpg.make("signer"), b"x")
