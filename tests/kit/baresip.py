@@ -21,14 +21,13 @@ from types import TracebackType
 from typing import Self
 
 from tests.kit.journal import Event, Journal
-from tests.kit.netns import free_ports, inside
+from tests.kit.netns import HeldPorts, free_ports, inside
 from tests.kit.nodes import Node
 from tests.kit.process import Program
 
 MODULES = Path("/usr/lib/baresip/modules")
 RATES = {"PCMU": "PCMU/8000/1", "PCMA": "PCMA/8000/1", "G722": "G722/16000/1", "opus": "opus/48000/1"}
 SAMPLE_RATES = {"PCMU": 8_000, "PCMA": 8_000, "G722": 16_000, "opus": 48_000}
-RTP_PORTS = 40
 _LOADED = ("g711", "g722", "opus", "aufile", "ausine", "aubridge", "sndfile", "uuid")
 
 
@@ -78,7 +77,7 @@ class Baresip:
     ptime_ms: int = 20
     settings: Sequence[str] = ()
     sip_port: int = field(default=0, init=False)
-    rtp_ports: range = field(default=range(0), init=False)
+    _held: HeldPorts = field(init=False)
     journal: Journal = field(init=False)
     _folder: Path = field(init=False)
     _program: Program = field(init=False)
@@ -86,6 +85,7 @@ class Baresip:
 
     async def __aenter__(self) -> Self:
         self.journal = Journal(f"phone {self.line.username}", "type")
+        self._held = HeldPorts()
         self._folder = Path(tempfile.mkdtemp(prefix=f"fc-phone-{self.line.username}-"))
         try:
             control_port = self._write_configuration()
@@ -105,7 +105,7 @@ class Baresip:
                 await self._program.kill()
                 raise
         except BaseException:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._release()
             raise
         return self
 
@@ -118,7 +118,12 @@ class Baresip:
         except TimeoutError:
             await self._program.kill()
         self._control.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._release()
+
+    @property
+    def rtp_ports(self) -> range:
+        """Where its RTP and RTCP come and go."""
+        return self._held.ports
 
     async def event(self, *types: str, timeout: float = 10, **fields: object) -> Event:
         """Wait for the next baresip event (`CALL_RINGING`, `CALL_ESTABLISHED`, `CALL_CLOSED` …)."""
@@ -194,10 +199,12 @@ class Baresip:
                 )
                 return protocol
 
+    def _release(self) -> None:
+        self._held.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
     def _write_configuration(self) -> int:
         (self.sip_port,) = free_ports(self.namespace, step=10, host=self.address)
-        (first_rtp,) = free_ports(self.namespace, step=RTP_PORTS, host=self.address)
-        self.rtp_ports = range(first_rtp, first_rtp + RTP_PORTS)
         (control_port,) = free_ports(self.namespace)
         (self._folder / "accounts").write_text("" if self.modules else f"{self._account()}\n")
         (self._folder / "contacts").write_text("".join(f"{contact}\n" for contact in self.contacts))

