@@ -5,12 +5,12 @@ import signal
 import sys
 from pathlib import Path
 
-from .cli import say
 from .compose import open_node, wall_clock
 from .config import Config
 from .events import EventLog
-from .narrate import Narrator, print_json
+from .narrate import Narrator, json_printer
 from .store import DataDirectory
+from .terminal import Terminal, line_writer
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -26,13 +26,13 @@ async def run_node(config: Config, data: Path, *, as_json: bool) -> None:
     for number in STOP_SIGNALS:
         loop.add_signal_handler(number, stop.set)
     log = EventLog(wall_clock)
-    log.print_with(print_json if as_json else Narrator(say))
-    try:
+    write = line_writer(sys.stdout)
+    printer = json_printer(write) if as_json else Narrator(write)
+    with Terminal(printer, on_gone=lambda: loop.call_soon_threadsafe(stop.set)) as terminal:
+        log.print_with(terminal)
         with DataDirectory(data) as directory:
             async with open_node(config, directory, log):
                 await stop.wait()
                 for number in STOP_SIGNALS:  # a second Ctrl-C ends at once
                     loop.remove_signal_handler(number)
         log.emit("stopped")
-    except BrokenPipeError:
-        sys.stderr.close()  # whoever read our output went away: nobody to tell

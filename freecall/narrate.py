@@ -41,9 +41,9 @@ def shown(uri: str) -> str:
     return user_of(uri) if uri == ANONYMOUS else uri.removeprefix("sip:")
 
 
-def print_json(event: Event) -> None:
-    """Print the event as one JSON line."""
-    print(event.json(), flush=True)
+def json_printer(write: Callable[[str], None]) -> Callable[[Event], None]:
+    """Return what prints events as JSON, a line each."""
+    return lambda event: write(event.json())
 
 
 class Narrator:

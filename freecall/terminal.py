@@ -1,0 +1,61 @@
+"""Prints the node's events beside its work: whoever reads slowly, or has stopped a terminal, holds up no call."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from queue import SimpleQueue
+from threading import Thread
+from types import TracebackType
+from typing import Self, TextIO
+
+from .events import QUEUE_LENGTH, Event
+
+FAREWELL_SECONDS = 2.0
+
+
+class Terminal:
+    """Calls `printer` with each event in a thread of its own. A context manager: leaving it prints the rest.
+
+    Of a reader that falls far behind the latest events are dropped; when it is gone, `on_gone` is called in that
+    thread, once.
+    """
+
+    def __init__(self, printer: Callable[[Event], None], on_gone: Callable[[], object]) -> None:
+        self._print = printer
+        self._on_gone = on_gone
+        self._waiting: SimpleQueue[Event | None] = SimpleQueue()
+        self._thread = Thread(target=self._run, name="terminal", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._waiting.put(None)
+        self._thread.join(FAREWELL_SECONDS)
+
+    def __call__(self, event: Event) -> None:
+        """Print the event soon."""
+        if self._waiting.qsize() < QUEUE_LENGTH:
+            self._waiting.put(event)
+
+    def _run(self) -> None:
+        try:
+            while (event := self._waiting.get()) is not None:
+                self._print(event)
+        except BrokenPipeError:
+            self._on_gone()
+
+
+def line_writer(output: TextIO) -> Callable[[str], None]:
+    """Return what writes lines to `output`, past its buffer: its lock would have to be free when the program ends."""
+
+    def write(text: str) -> None:
+        rest = f"{text}\n".encode(output.encoding, output.errors or "strict")
+        while rest:
+            rest = rest[os.write(output.fileno(), rest) :]
+
+    return write

@@ -1,0 +1,72 @@
+"""Events on standard output: nobody who reads it holds up the node."""
+
+import fcntl
+import os
+import threading
+from collections.abc import Iterator
+from typing import TextIO
+
+import pytest
+
+from freecall.events import QUEUE_LENGTH, Event
+from freecall.narrate import json_printer
+from freecall.terminal import Terminal, line_writer
+
+PIPE_BYTES = 4096
+PADDING = "x" * 100
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, TextIO]]:
+    """Return the end to read of a small pipe, and the end to write."""
+    reading, writing = os.pipe()
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    with os.fdopen(writing, "w", encoding="utf-8") as output, os.fdopen(reading, "rb"):
+        yield reading, output
+
+
+def event(number: int) -> Event:
+    return Event("ring", 12.5, {"number": number, "padding": PADDING})
+
+
+def lines(data: bytes) -> list[bytes]:
+    return data.split(b"\n")[:-1]
+
+
+def read(end: int, count: int) -> bytes:
+    data = b""
+    while data.count(b"\n") < count:
+        data += os.read(end, PIPE_BYTES)
+    return data
+
+
+def test_events_come_out_in_order_and_the_last_ones_before_the_end(pipe: tuple[int, TextIO]) -> None:
+    end, output = pipe
+    with Terminal(json_printer(line_writer(output)), on_gone=lambda: None) as terminal:
+        for number in range(5):
+            terminal(event(number))
+    assert lines(read(end, 5)) == [event(number).json().encode() for number in range(5)]
+
+
+def test_who_does_not_read_holds_up_nothing_and_loses_the_latest(pipe: tuple[int, TextIO]) -> None:
+    end, output = pipe
+    with Terminal(json_printer(line_writer(output)), on_gone=lambda: None) as terminal:
+        for number in range(3 * QUEUE_LENGTH):
+            terminal(event(number))
+        found = lines(read(end, QUEUE_LENGTH))
+        assert found == [event(number).json().encode() for number in range(len(found))]
+        terminal(event(-1))
+        rest = b""
+        while not rest.endswith(event(-1).json().encode() + b"\n"):
+            rest += os.read(end, PIPE_BYTES)
+        assert len(found) + len(lines(rest)) < 2 * QUEUE_LENGTH
+
+
+def test_a_reader_that_goes_is_told_once(pipe: tuple[int, TextIO]) -> None:
+    end, output = pipe
+    gone = threading.Event()
+    with Terminal(json_printer(line_writer(output)), on_gone=gone.set) as terminal:
+        os.dup2(os.open(os.devnull, os.O_RDONLY), end)  # the last end to read is closed
+        terminal(event(1))
+        assert gone.wait(5)
+        terminal(event(2))
