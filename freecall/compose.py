@@ -240,7 +240,7 @@ def _gateway(
         policy.heed(event)
 
     admission = MeshAdmission(me, keyring, gatherer.standings, keys, wall_clock)
-    return Gateway(
+    gateway = Gateway(
         node_key=identity.node_key.private_key,
         accounts=devices.accounts,
         directory=policy.remember(directory),
@@ -262,6 +262,8 @@ def _gateway(
         supervise=guarded,
         wall_clock=wall_clock,
     )
+    gatherer.is_connected = gateway.is_connected
+    return gateway
 
 
 def _contacts(

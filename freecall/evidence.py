@@ -20,6 +20,7 @@ from .key_blobs import fetch_key
 from .mesh_uri import short_uri
 from .meshes import Directory
 
+MAX_REMEMBERED = 256
 logger = logging.getLogger(__name__)
 
 
@@ -114,6 +115,14 @@ class Evidence:
         }
 
 
+@dataclass(frozen=True)
+class _Told:
+    """What the mesh has said about a name, and about the node that claims it."""
+
+    resolution: Resolution
+    record: NodeRecord
+
+
 class EvidenceGatherer:
     """Asks the overlay about a name and judges what comes back."""
 
@@ -132,16 +141,22 @@ class EvidenceGatherer:
         self.standings = standings or Standings(pins)
         self._clock = clock
         self._own_fingerprint = own_fingerprint
+        self._told: dict[tuple[str, bytes], _Told] = {}
+        self.is_connected: Callable[[bytes], bool] = lambda _node_public_key: False
 
     async def find(self, uri: str) -> Evidence:
         """Return what is needed to call the canonical ``uri``: of a known person, what their node says, if it is there.
+
+        As long as we are connected with that node (`is_connected`), the mesh need not be asked where it is again.
 
         Raises:
             overlay.Isolated: there is nobody to ask.
         """
         pin = self._pins.get(uri)
         if pin is not None and pin.node_public_key:
-            evidence = await self.gather(uri, pin.node_public_key)
+            key = pin.node_public_key
+            told = self._told.get((uri, key)) if self.is_connected(key) else None
+            evidence = await self.gather(uri, key, told)
             if evidence.pinned is not None and evidence.pinned.endpoints:
                 return evidence
         return await self.gather(uri)
@@ -151,17 +166,18 @@ class EvidenceGatherer:
         record = await self._overlay.resolve_node(node_public_key)
         return () if record is None else tuple((at.host, at.port) for at in record.endpoints)
 
-    async def gather(self, uri: str, node_public_key: bytes = b"") -> Evidence:
+    async def gather(self, uri: str, node_public_key: bytes = b"", told: "_Told | None" = None) -> Evidence:
         """Return all that the mesh says about the canonical ``uri``; of a node's key, what it says, if it does.
 
-        Where that node is, is asked for at the same time as what it claims.
+        Where that node is, is asked for at the same time as what it claims. With ``told`` nothing is asked: that is
+        judged anew.
 
         Raises:
             overlay.Isolated: there is nobody to ask.
         """
         async with asyncio.TaskGroup() as group:
-            early = group.create_task(self._where(node_public_key))
-            resolution = await self._resolve(uri, node_public_key)
+            early = group.create_task(self._where(node_public_key, told))
+            resolution = await group.create_task(self._resolve(uri, node_public_key, told))
             claims = () if isinstance(resolution, Isolated) else resolution.claims
             if all(found.claim.node_public_key != node_public_key for found in claims):
                 early.cancel()
@@ -169,6 +185,8 @@ class EvidenceGatherer:
             judged = [group.create_task(self._judge(uri, found, asked)) for found in claims]
         if isinstance(resolution, Isolated):
             raise resolution
+        if not early.cancelled() and (record := early.result()) is not None:
+            self._remember(uri, node_public_key, _Told(resolution, record))
         pin = self._pins.get(uri)
         return Evidence(
             uri=uri,
@@ -180,13 +198,23 @@ class EvidenceGatherer:
             elapsed_ms=resolution.elapsed_ms,
         )
 
-    async def _resolve(self, uri: str, node_public_key: bytes) -> Resolution | Isolated:
+    def _remember(self, uri: str, node_public_key: bytes, told: "_Told") -> None:
+        self._told.pop((uri, node_public_key), None)
+        self._told[uri, node_public_key] = told
+        if len(self._told) > MAX_REMEMBERED:
+            del self._told[next(iter(self._told))]
+
+    async def _resolve(self, uri: str, node_public_key: bytes, told: "_Told | None") -> Resolution | Isolated:
+        if told is not None:
+            return told.resolution
         try:
             return await self._overlay.resolve(uri, node_public_key)
         except Isolated as isolated:
             return isolated
 
-    async def _where(self, node_public_key: bytes) -> NodeRecord | None:
+    async def _where(self, node_public_key: bytes, told: "_Told | None" = None) -> NodeRecord | None:
+        if told is not None:
+            return told.record
         return await self._overlay.resolve_node(node_public_key) if node_public_key else None
 
     async def _judge(

@@ -90,6 +90,15 @@ class Connections:
         flow = self._by_hop.get(hop)
         return None if flow is None or flow.is_closed else flow
 
+    def is_connected(self, node_public_key: bytes) -> bool:
+        """Tell whether a node with that key is at the other end of a connection that we made, and was heard lately."""
+        return any(
+            hop.node_public_key == node_public_key
+            and not flow.is_closed
+            and flow.silence <= self._limits.lately
+            for hop, flow in self._by_hop.items()
+        )
+
     def pass_over(self, hop: Hop) -> None:
         """Use the connection to a hop for nothing new; what waits on it goes on, unless it is one call's alone."""
         flow = self._by_hop.pop(hop, None)

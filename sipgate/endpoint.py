@@ -84,6 +84,7 @@ class Endpoint:
         self._vias = Vias(token)
         self._flows = Flows(self, self._vias, transport_limits or TransportLimits(), self._start_task)
         self.leave, self.pass_over = self._flows.connections.leave, self._flows.connections.pass_over
+        self.is_connected = self._flows.connections.is_connected
         self._group = asyncio.TaskGroup()
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None

@@ -241,6 +241,10 @@ class Gateway:
         self._node.mesh_port = port
         return port
 
+    def is_connected(self, node_public_key: bytes) -> bool:
+        """Tell whether we are connected with the node of that key, and have heard of it lately."""
+        return self._endpoint.is_connected(node_public_key)
+
     # -- calls
 
     @property

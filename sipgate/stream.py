@@ -49,7 +49,7 @@ class StreamFlow(asyncio.Protocol):
         self._last_message = self._last_data = self._opened = 0.0
         self._partial_since: float | None = None
         self._pinged_at: float | None = None
-        self._silence: float | None = None
+        self._longest_silence: float | None = None
         self._spoke = False
         self.transport: TransportName = transport
         self.side: FlowSide = side or ("mesh" if transport == "tls" and domain is None else "phone")
@@ -63,6 +63,11 @@ class StreamFlow(asyncio.Protocol):
     def is_closed(self) -> bool:
         """Whether nothing can be sent any more."""
         return self._stream is None or self._stream.is_closing()
+
+    @property
+    def silence(self) -> float:
+        """For how many seconds nothing has come."""
+        return self._now() - self._last_data
 
     async def closed(self) -> None:
         """Wait until the connection is gone."""
@@ -79,7 +84,7 @@ class StreamFlow(asyncio.Protocol):
 
     def expect_pings(self, seconds: float) -> None:
         """From now on end the connection when nothing at all comes for so long."""
-        self._silence = seconds
+        self._longest_silence = seconds
         self._watch()
 
     def close(self) -> None:
@@ -169,8 +174,8 @@ class StreamFlow(asyncio.Protocol):
         ]
         if self._accepted and not self._spoke:
             found.append((self._opened + limits.first_message_timeout, self.abort))
-        if self._silence is not None:
-            found.append((self._last_data + self._silence, self.abort))
+        if self._longest_silence is not None:
+            found.append((self._last_data + self._longest_silence, self.abort))
         if self._partial_since is not None:
             found.append((self._partial_since + limits.message_timeout, self.abort))
         if self._pinged_at is not None:

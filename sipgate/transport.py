@@ -116,7 +116,7 @@ class TransportLimits:
     """Seconds, counts and sizes of connections.
 
     `idle_timeout` is longer than a phone's registration (at most an hour), so that a phone that registered
-    over a connection can be called on it.
+    over a connection can be called on it. Who was heard `lately` is taken to be there still.
     """
 
     connect_timeout: float = 3.0
@@ -126,6 +126,7 @@ class TransportLimits:
     idle_timeout: float = 3900.0
     ping_interval: float = 100.0
     pong_timeout: float = 10.0
+    lately: float = 30.0
     connections: int = 1024
     connections_per_address: int = 128
     write_buffer_bytes: int = 1 << 20

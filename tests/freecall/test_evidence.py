@@ -8,6 +8,8 @@ from typing import cast
 from freecall.evidence import EvidenceGatherer
 from overlay.overlay import FoundClaim, Overlay, Resolution
 from overlay.protocol.claim import Claim
+from overlay.protocol.endpoint import Endpoint
+from overlay.protocol.record import NodeRecord
 from overlay.protocol.sealed_blob import seal_blob
 from tests.trust.agent import PersonsGpg
 from tests.trust.gpg import needs_gpg
@@ -17,6 +19,7 @@ from trust.delegation import Delegation, delegate
 from trust.openpgp import KeyVerifier
 from trust.pins import Pins
 from trust.protocol.packed_key import pack
+from trust.sequoia_keyring import passing_keyring
 
 BOB, KEY, NODE = "sip:bob@mesh", "A" * 40, b"n" * 32
 
@@ -72,6 +75,57 @@ class MeshWithOneClaim:
         """Return the key."""
         self.fetched += 1
         return self.sealed_key
+
+
+@dataclass
+class MeshWithBob:
+    """An overlay that knows where bob is, and counts how often it was asked."""
+
+    claim: Claim
+    resolved: int = 0
+    located: int = 0
+
+    async def resolve(self, _uri: str, _node_public_key: bytes = b"") -> Resolution:
+        """Find the claim."""
+        self.resolved += 1
+        return Resolution((FoundClaim(self.claim, 1, NODE, 3),), 3, 1.0)
+
+    async def resolve_node(self, node_public_key: bytes) -> NodeRecord:
+        """Find the node."""
+        self.located += 1
+        return NodeRecord(node_public_key, (Endpoint("192.0.2.1", 7350),), self.located, 7200)
+
+    async def fetch_blob(self, _key: bytes) -> None:
+        """Find no key."""
+
+
+async def test_while_we_are_connected_with_a_known_person_s_node_the_mesh_is_not_asked_again() -> None:
+    keyring, now, connected = passing_keyring("bob <sip:bob@mesh>"), [1_900_000_000.0], {NODE}
+    signed = await delegate(keyring, Delegation(BOB, NODE, 1, 1_900_000_600))
+    mesh = MeshWithBob(Claim(bytes.fromhex(keyring.fingerprint), NODE, bytes(20), bytes(signed)))
+    pins = Pins(MemoryStore())
+    pins.pin(BOB, keyring.fingerprint, await keyring.export(), 1.0, NODE)
+    gatherer = EvidenceGatherer(cast("Overlay", mesh), KeyVerifier(), pins, lambda: now[0])
+
+    async def asked() -> tuple[int, int]:
+        before = mesh.resolved, mesh.located
+        evidence = await gatherer.find(BOB)
+        if now[0] < 1_900_000_600:
+            assert evidence.pinned is not None
+            assert evidence.pinned.endpoints == (Endpoint("192.0.2.1", 7350),)
+        return mesh.resolved - before[0], mesh.located - before[1]
+
+    assert await asked() == (1, 1), "without a connection"
+    gatherer.is_connected = connected.__contains__
+    assert await asked() == (0, 0)
+    connected.clear()
+    assert await asked() == (1, 1)
+    connected.add(NODE)
+    assert await asked() == (0, 0)
+    now[0] += 90 * 86_400
+    assert await asked() == (1, 1), (
+        "what was told is judged anew: the delegation is over, so everybody is asked"
+    )
 
 
 @needs_gpg

@@ -201,6 +201,26 @@ async def test_a_connection_to_a_node_is_kept_alive_and_given_up_without_pongs()
             await flow.closed()
 
 
+async def test_only_who_was_reached_by_its_key_and_heard_lately_counts_as_connected() -> None:
+    limits = TransportLimits(lately=0.2)
+    async with pair() as joined, Endpoint(on_request=silent, transport_limits=limits) as a:
+        key = joined.hops["tls"].node_public_key
+        assert key is not None
+        assert not a.is_connected(key)
+        transaction = a.request(request("OPTIONS", branch=None), joined.hops["tls"])
+        await transaction.final()
+        assert a.is_connected(key)
+        assert not a.is_connected(bytes(32))
+        assert not joined.b.is_connected(key), "who comes has shown no key"
+        await until(lambda: not a.is_connected(key))
+        assert transaction.flow is not None
+        assert not transaction.flow.is_closed
+        await a.request(request("OPTIONS", branch=None, number=2), joined.hops["tls"]).final()
+        assert a.is_connected(key)
+        a.pass_over(joined.hops["tls"])
+        assert not a.is_connected(key)
+
+
 async def test_a_server_that_never_finishes_the_handshake_is_given_up() -> None:
     with socket.create_server((LOCAL, 0)) as server:  # the kernel accepts, and that is all
         port = server.getsockname()[1]
