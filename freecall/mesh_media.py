@@ -7,6 +7,7 @@ is ready, so that neither the start nor the first call waits for it.
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 import socket
 from collections.abc import Callable, Iterator
@@ -49,6 +50,7 @@ async def warm_up() -> None:
         await asyncio.to_thread(importlib.import_module, name)
         if name in _cold:  # somebody else may have waited for the same
             _cold.remove(name)
+            gc.freeze()  # what is loaded stays: no collection has to look through it while somebody waits for a ring
 
 
 class PeerEndorser:

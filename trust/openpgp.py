@@ -7,6 +7,7 @@ input. What it raises carries a stack trace in its text, so our own sentences re
 import datetime
 import os
 from collections.abc import Callable
+from hashlib import sha256
 
 import pysequoia
 from pysequoia.packet import KeyFlags, Packet, PacketPile, SignatureType, Tag
@@ -28,6 +29,9 @@ FUTURE_SECONDS = 1800
 """How far ahead of ours the clock of whoever signed may be (Sequoia's own tolerance)."""
 
 
+REMEMBERED = 256
+"""So many good signatures are known again, by the hashes of text, signature and key."""
+
 RELEASED = 1_795_392_000
 """2026-11-23 in Unix seconds. A clock that is before is wrong: this program did not exist then."""
 
@@ -44,10 +48,23 @@ class KeyVerifier:
 
     def __init__(self, clock: Callable[[], datetime.datetime] = utc_now) -> None:
         self._clock = clock
+        self._checked: dict[tuple[int, bytes], str] = {}
 
     async def verify(self, data: bytes, signature: bytes, key: bytes) -> str:
-        """Return the primary fingerprint of ``key`` when it made ``signature``; see `Verifier.verify`."""
-        return verify(data, signature, key, self._clock())
+        """Return the primary fingerprint of ``key`` when it made ``signature``; see `Verifier.verify`.
+
+        In full once a minute: the same people's delegations are shown with every call.
+        """
+        now = self._clock()
+        minute = int(now.timestamp()) // 60
+        about = sha256(b"".join(sha256(part).digest() for part in (data, signature, key))).digest()
+        fingerprint = self._checked.get((minute, about))
+        if fingerprint is None:
+            fingerprint = verify(data, signature, key, now)
+            while len(self._checked) >= REMEMBERED:
+                del self._checked[next(iter(self._checked))]
+            self._checked[minute, about] = fingerprint
+        return fingerprint
 
     async def inspect(self, key: bytes) -> KeyInfo:
         """Return what ``key`` says of itself; see `Verifier.inspect`."""

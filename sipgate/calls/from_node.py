@@ -7,7 +7,7 @@ from functools import partial
 
 from sipgate.identity import ReplayMemory, sender_of
 from sipgate.ports import IncomingCaller, Refusal
-from sipgate.protocol.message import Request, reply
+from sipgate.protocol.message import Request
 from sipgate.protocol.privacy import ANONYMOUS, is_anonymous
 from sipgate.protocol.uri import Uri
 from sipgate.server_transaction import ServerTransaction
@@ -50,7 +50,6 @@ class FromNode:
         self.switchboard.check_room(local, key)
         line = line_to_caller(self.node, request, flow, key, local)
         leg = SipCallerLeg(transaction, line, self.node.dialogs, self.node.token())
-        await transaction.respond(reply(request, 100))
         incoming = Incoming(
             self.node,
             called,

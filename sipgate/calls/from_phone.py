@@ -11,7 +11,7 @@ from sipgate.events import RegistrationRefused
 from sipgate.plain.outgoing import Dialled
 from sipgate.ports import LocalUser, Refusal
 from sipgate.protocol.errors import SipError
-from sipgate.protocol.message import Request, reply
+from sipgate.protocol.message import Request
 from sipgate.protocol.uri import Uri
 from sipgate.registrar import IntervalTooBrief, Registrar
 from sipgate.server_transaction import ServerTransaction
@@ -72,7 +72,6 @@ class FromPhone:
         line.check(offer)
         referral = await self._replacing(request, user)
         self.switchboard.check_room(user.uri, None)
-        await transaction.respond(reply(request, 100))
         leg = SipCallerLeg(transaction, line, self.node.dialogs, self.node.token())
         address, must_encrypt = (flow.remote[0], flow.remote[1]), line.must_encrypt
         phone = CallingPhone(local_host, address, offer, max_forwards, must_encrypt=must_encrypt)

@@ -41,9 +41,12 @@ class Ringing:
         await self._caller.ring(FORWARDED, None, None)
 
     async def ring(self, progress: Progress, peer: Peer, joint: Joint) -> None:
-        """Pass an 18x on, if it says something new."""
+        """Pass an 18x on, if it says something new; the media begins when the caller has heard."""
+        await self._pass_on(progress, peer, joint)
         if progress.fragment is not None:
             await joint.take_fragment(progress.fragment)
+
+    async def _pass_on(self, progress: Progress, peer: Peer, joint: Joint) -> None:
         sdp = await self._early_answer(progress, peer, joint)
         if (progress.status, sdp) in self._rung:
             return
