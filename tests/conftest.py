@@ -8,6 +8,7 @@ import subprocess
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from functools import cache
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -69,7 +70,9 @@ def _namespace_obstacle() -> str | None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Watch each asynchronous test that has a loop of its own."""
+    """Watch each asynchronous test that has a loop of its own; where several processes share the tests, mix them."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items[:] = mixed(items)
     for item in items:
         marker = item.get_closest_marker("asyncio")
         shares_loop = marker is not None and marker.kwargs.get("loop_scope", "function") != "function"
@@ -79,6 +82,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             and not shares_loop
         ):
             item.fixturenames.insert(0, "leaves_no_task_behind")
+
+
+def mixed(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Spread the files of phones and nodes, which mostly wait, evenly among those that compute."""
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    places: dict[Path, float] = {}
+    for waits in (True, False):
+        kind = [path for path in files if ("interop" in path.parts) is waits]
+        places |= {path: (number + 0.5) / len(kind) for number, path in enumerate(kind)}
+    return [item for path in sorted(files, key=places.__getitem__) for item in files[path]]
 
 
 @pytest.fixture(autouse=True)

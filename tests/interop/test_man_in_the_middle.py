@@ -50,7 +50,9 @@ async def test_a_thief_of_both_node_keys_is_found_out_in_every_call(voices: dict
             )
         alice, bob = nodes["alice"], nodes["bob"]
         await resolves(alice, bob)
-        honest = await asyncio.to_thread(place, alice.data, speech)
+        honest = await asyncio.to_thread(
+            place, alice.data, speech, 2.0
+        )  # long enough to know her speech again
         assert honest["signed"]
         assert honest["trust"] == "new"  # and pinned from now on
 
