@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Collection
 from typing import TYPE_CHECKING, Literal
 
 from sipgate.ports import CallMedia, MediaRefused
+from sipgate.protocol.media_lines import has_keys
 
 if TYPE_CHECKING:
     from .leg import Leg
@@ -54,7 +55,7 @@ class Joint:
 
         Raise `MediaRefused` when it must not get it.
         """
-        if line.must_encrypt and self.media is not None:
+        if (line.must_encrypt or has_keys(said)) and self.media is not None:
             offer = self.media.secure_offer(offer, said, rings_alone=self.rings_alone)
         line.check(offer)
         return offer
