@@ -21,7 +21,7 @@ TRUST_WORDS = {
 
 PHONES_SECURED = {
     "ZRTP": "The phones secure themselves, too (ZRTP): {}. Compare what the phones show.",
-    "SRTP": "The phones secure themselves, too (SRTP): {}. The nodes open nothing; each knows the phones' keys.",
+    "SRTP": "The phones secure themselves, too (SRTP): {}. The nodes pass it on as it is; both know the keys.",
     "": "The phones' encryption ends at the nodes again: {}",
 }
 FIRST = ("new", "introduced", "anonymous")  # whom no key proves to be the same as before
