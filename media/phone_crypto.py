@@ -126,7 +126,8 @@ class PhoneCrypto:
         """
         if not self._may_share or not self._is_settled or self.is_end_to_end:
             return self._may_share
-        return self._agreed is not None and self._agreed.is_far and self._agreed.opener.opened < MAX_OPENED
+        agreed = self._agreed if self.own else None
+        return agreed is not None and agreed.is_far and agreed.opener.opened < MAX_OPENED
 
     def offer(self, said: Sequence[Crypto] = (), *, rings_alone: bool = False) -> tuple[Crypto, ...]:
         """Return our key in use with a phone whose own is in `said`; else fresh ones for one phone, one for each suite.
@@ -224,7 +225,7 @@ class PhoneCrypto:
 
     def take_answer(self, answered: tuple[Crypto, ...]) -> None:
         """Take what the phone has chosen of our offer; raise `MediaRefused` when that was not in it."""
-        self.shared = ()
+        self.shared, self._next = (), None
         if not answered:
             self._check_may_be_plain()
             self._use(None, None)
@@ -237,7 +238,6 @@ class PhoneCrypto:
             raise MediaRefused("The phone has chosen an encryption that it was not offered")
         far = self._far_key(own)
         self.shared = () if far is None else (replace(theirs, tag=far.tag),)
-        self._next = None
         self._use(own, theirs, end_to_end=far is not None)
 
     def close(self) -> None:
@@ -248,7 +248,7 @@ class PhoneCrypto:
 
     def _check_may_be_plain(self) -> None:
         if self.insists:
-            self._next = None
+            self._next, self.shared = None, ()
             raise MediaRefused("The phone has stopped to encrypt in the middle of the call")
 
     def _use(self, own: Crypto | None, theirs: Crypto | None, *, end_to_end: bool = False) -> None:
