@@ -19,7 +19,8 @@ class CallRecord:
     peer before the call; ``fingerprint`` is empty and ``signed`` false until the confirmation has run. ``by``,
     ``status`` and ``reason`` tell the end, and are empty before it. ``forwarded_by`` is who had the call sent on to the
     peer, empty when nobody had. ``mos`` (1 to 4.41), ``loss`` (0 to 1), ``jitter_ms`` and ``round_trip_ms`` tell what
-    sounded here, and are None until something has. ``anonymous``: the caller does not say who they are.
+    sounded here, and are None until something has. ``phones_secured_by`` is ``ZRTP`` or ``SRTP`` where
+    ``phones_secure_themselves``. ``anonymous``: the caller does not say who they are.
     """
 
     call: str
@@ -39,6 +40,7 @@ class CallRecord:
     missed: bool = False
     forwarded_by: str = ""
     phones_secure_themselves: bool = False
+    phones_secured_by: str = ""
     mos: float | None = None
     loss: float | None = None
     jitter_ms: float | None = None

@@ -110,7 +110,10 @@ class CallWatch:
                     event["you_hear_them"],
                 )
             case "phones_secure_themselves":
-                standing.record = replace(standing.record, phones_secure_themselves=True)
+                by = event["by"]
+                standing.record = replace(
+                    standing.record, phones_secure_themselves=by != "", phones_secured_by=by
+                )
             case "call_forwarded":
                 standing.record = replace(standing.record, forwarded_by=event["by"])
             case "call_answered":

@@ -212,7 +212,7 @@ class MeshMedia:
         elif isinstance(event, Secured):
             self._secured(context, key, call, event)
         elif isinstance(event, PhonesSecureThemselves):
-            self._log.emit("phones_secure_themselves", call=call)
+            self._log.emit("phones_secure_themselves", call=call, by=event.by)
         elif isinstance(event, MediaPath):
             gap = {} if event.gap_ms is None else {"gap_ms": round(event.gap_ms)}
             self._log.emit("call_path", call=call, state=event.state, **gap)
@@ -306,10 +306,10 @@ class GatewayCallMedia:
         with refusals():
             return await self._media.answer_from_phone(sdp)
 
-    def secure_offer(self, sdp: bytes, said: bytes) -> bytes:
+    def secure_offer(self, sdp: bytes, said: bytes, *, rings_alone: bool = False) -> bytes:
         """Turn an offer for the phones into one for a phone that has to encrypt."""
         with refusals():
-            return self._media.secure_offer(sdp, said)
+            return self._media.secure_offer(sdp, said, rings_alone=rings_alone)
 
     def transport_fragment(self) -> bytes | None:
         """Return our transport, or None when there is none to send."""

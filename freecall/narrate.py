@@ -19,6 +19,11 @@ TRUST_WORDS = {
     "conflict": "KEY CHANGED",
 }
 
+PHONES_SECURED = {
+    "ZRTP": "The phones secure themselves, too (ZRTP): {}. Compare what the phones show.",
+    "SRTP": "The phones secure themselves, too (SRTP): {}. The nodes pass it on as it is; both know the keys.",
+    "": "The phones' encryption ends at the nodes again: {}",
+}
 FIRST = ("new", "introduced", "anonymous")  # whom no key proves to be the same as before
 
 FORWARDING_WORDS = {
@@ -163,7 +168,7 @@ class Narrator:
         return f"Ended: {who} ({by})"
 
     def _phones_secure_themselves(self, f: dict[str, Any]) -> str:
-        return f"The phones secure themselves, too (ZRTP): {self._name(f)}. Compare what the phones show."
+        return PHONES_SECURED[f["by"]].format(self._name(f))
 
     def _call_hearing(self, f: dict[str, Any]) -> str | None:
         """Say what is wrong, and when it is over; silence is somebody's own doing."""

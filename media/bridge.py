@@ -52,6 +52,7 @@ class Bridge:
     Where the sockets can carry a direction by themselves they do, after its first packet; then only what is not usual
     comes here. Whatever changes what they were told ends that, and the next packet begins it again.
     `rtcp_out` gives what the peer gets of an RTCP packet of the phone, which may be nothing.
+    What phones encrypt from end to end is carried as it is: its RTCP is not read, nor its SSRC changed.
     """
 
     def __init__(
@@ -140,10 +141,11 @@ class Bridge:
         if not self._gate.is_open:
             self._drop("muted_to_mesh")
             return
-        if is_rtcp(packet) and not (packet := self._rtcp_out(packet)):
+        is_opaque = self._phone.is_end_to_end
+        if is_rtcp(packet) and not is_opaque and not (packet := self._rtcp_out(packet)):
             self._drop("nameless")
             return
-        sealed = self._sealer.seal(packet)
+        sealed = self._sealer.seal_as_it_is(packet) if is_opaque else self._sealer.seal(packet)
         is_remapped = bool(self._sealer.remapped)
         if is_remapped:
             self._usual_out = _NO_SSRC
@@ -151,7 +153,7 @@ class Bridge:
             return
         rtcp = is_rtcp(packet)
         self._ice.send_srtp(sealed)
-        if rtcp:
+        if rtcp and not is_opaque:
             self.reports.send(packet, monotonic())
         self._count(self._to_mesh, packet, rtcp=rtcp)
         usual = packet[8:12] if not rtcp else went
@@ -224,11 +226,11 @@ class Bridge:
         if not self._gate.is_open:
             self._drop("muted_to_phone")
             return
-        if rtcp:
+        if not rtcp:
+            self._receive(packet, monotonic())
+        elif not self._phone.is_end_to_end:  # else it is the phones' own SRTCP, which says nothing to us
             packet = self._sealer.restored(packet)
             self.reports.receive(packet, monotonic())
-        else:
-            self._receive(packet, monotonic())
         self._phone.send(packet)
         self._count(self._to_phone, packet, rtcp=rtcp)
         usual = ssrc if not rtcp else went

@@ -8,17 +8,19 @@ from .aiortc_adapter.dtls import CallCertificate
 from .assurance import Assurance, CallIdentity
 from .bridge import Bridge
 from .errors import MediaError, MediaRefused
-from .events import MediaEvent, MediaFailed, MediaStatistics, PhonesSecureThemselves
+from .events import MediaEvent, MediaFailed, MediaStatistics
 from .hearing_watch import HearingWatch
 from .jobs import Job, Jobs
 from .mesh_leg import MeshLeg
 from .parties import Parties
 from .phone_crypto import PhoneCrypto, secured
 from .phone_leg import PhoneLeg
+from .phones_watch import PhonesWatch
 from .ports import Endorser, Retained
 from .protocol import fragment
 from .protocol.mesh_side import for_mesh, mesh_transports
 from .protocol.nameless import nameless, nameless_rtcp
+from .protocol.phone_keys import with_keys_of_phones
 from .protocol.phone_side import PhoneMedia, for_phone, phone_media
 from .protocol.quality import clock_rate
 from .protocol.sdp import SessionDescription
@@ -42,8 +44,8 @@ class CallMedia:
     or has failed, and does not raise for what a peer or a phone does. The caller's node is ICE controlling
     and DTLS server on every section, whoever offers.
 
-    `anonymous` keeps back what tells whose phone ours is: names in descriptions and in RTCP, and its ZRTP, which
-    knows a phone again.
+    `anonymous` keeps back what tells whose phone ours is: names in descriptions and in RTCP, its ZRTP, which
+    knows a phone again, and its keys: in RTCP that is encrypted from end to end nobody could look for names.
     `early` lets addresses out before the call is answered, and ICE and DTLS start while it rings.
     `mute_until_confirmed` keeps both directions silent until the peer's signature has been checked.
     `mesh_addresses` are the local IP addresses for ICE. `phone_allowed` are the addresses that RTP is taken
@@ -103,7 +105,7 @@ class CallMedia:
         self._running = asyncio.Event()
         self._ended = asyncio.Event()
         self._is_released = False
-        self._phones_secure_themselves = False
+        self._phones = PhonesWatch(call_id, on_event)
 
     async def run(self) -> None:
         """Own the tasks of this call until `aclose()`, or until the media has failed."""
@@ -127,16 +129,17 @@ class CallMedia:
         self._sections.aim(phone, PhoneCrypto.take_offer)
         self._offer = offer
         self._revealed = self._early or self._answered or not self._is_caller
-        ours = self._sections.transports("actpass", phone, revealed=self._revealed)
-        return bytes(for_mesh(self._told(offer), phone, ours))
+        return self._for_mesh(offer, phone, "actpass")
 
     async def answer_from_mesh(self, sdp: bytes) -> bytes:
         """Turn the peer's answer into the answer for the phone."""
         answer = self._parse_answer(sdp)
         remote = mesh_transports(answer)
+        chosen = self._sections.chosen(answer, remote)
         await self._take(remote, ("active",) if self._is_caller else ("passive",))
         self._answer(remote)
-        self._sections.settle()
+        self._sections.settle(chosen)
+        self._phones.see_srtp(is_end_to_end=self._sections.are_end_to_end)
         ports = [self._sections.own_port(index, side) for index, side in enumerate(remote)]
         return bytes(for_phone(answer, self._phone_host, ports))
 
@@ -146,6 +149,7 @@ class CallMedia:
         remote = mesh_transports(offer)
         await self._open_sections(offer, remote)
         await self._take(remote, ("actpass", "active" if self._is_caller else "passive"))
+        self._sections.hear(offer, remote)
         self._offer = offer
         ports = [self._sections.own_port(index, side, offer=True) for index, side in enumerate(remote)]
         return bytes(for_phone(offer, self._phone_host, ports))
@@ -159,12 +163,16 @@ class CallMedia:
         self._sections.aim(phone, PhoneCrypto.take_answer)
         self._revealed = True
         self._answer(phone)
-        ours = self._sections.transports(self._setup, phone, revealed=self._revealed)
-        return bytes(for_mesh(self._told(answer), phone, ours))
+        self._phones.see_srtp(is_end_to_end=self._sections.are_end_to_end)
+        return self._for_mesh(answer, phone, self._setup)
 
-    def secure_offer(self, sdp: bytes, said: bytes) -> bytes:
-        """Turn an offer for our phones into one for a phone that has to encrypt, and has `said` this last."""
-        return secured(sdp, (section.crypto for section in self._sections.values()), said)
+    def secure_offer(self, sdp: bytes, said: bytes, *, rings_alone: bool = False) -> bytes:
+        """Turn an offer for our phones into one for a phone that has to encrypt, and has `said` this last.
+
+        One that `rings_alone` may do so from end to end.
+        """
+        cryptos = (section.crypto for section in self._sections.values())
+        return secured(sdp, cryptos, said, rings_alone=rings_alone)
 
     def transport_fragment(self) -> bytes | None:
         """Return our transport as application/trickle-ice-sdpfrag, or None when it must not go out that way.
@@ -251,8 +259,10 @@ class CallMedia:
         self._check_open()
         return SessionDescription.parse(sdp)
 
-    def _told(self, phones: SessionDescription) -> SessionDescription:
-        return nameless(phones) if self._anonymous else phones
+    def _for_mesh(self, said: SessionDescription, phone: Sequence[PhoneMedia | None], setup: Setup) -> bytes:
+        ours = self._sections.transports(setup, phone, revealed=self._revealed)
+        described = for_mesh(nameless(said) if self._anonymous else said, phone, ours)
+        return bytes(with_keys_of_phones(described, self._sections.shared(phone)))
 
     def _parse_answer(self, sdp: bytes) -> SessionDescription:
         answer = self._parse(sdp)
@@ -292,7 +302,8 @@ class CallMedia:
             except MediaError as error:
                 await mesh.aclose()
                 raise MediaRefused(error.reason, status=error.status) from error
-            opened = self._sections[index] = Section(section.media, phone, mesh)
+            opened = Section(section.media, phone, mesh, may_share=not self._anonymous)
+            self._sections[index] = opened
             self._start(partial(self._guard, opened))
 
     async def _guard(self, section: Section) -> None:
@@ -338,7 +349,7 @@ class CallMedia:
             nameless_rtcp if self._anonymous else bytes,
         )
         section.bridge.start()
-        relay = ZrtpRelay(section.phone, leg.session, self._assurance.gate, self._phones_agreed)
+        relay = ZrtpRelay(section.phone, leg.session, self._assurance.gate, self._phones.see_zrtp)
         section.phone.zrtp_sink, leg.beside = relay.from_phone, relay.from_mesh
         if self._anonymous:
             section.phone.zrtp_sink = None
@@ -349,11 +360,6 @@ class CallMedia:
             leg.beside = lambda data: relay.from_mesh(data) or hearing.from_mesh(data)
             self._start(hearing.run)
         self._assurance.keyed(leg)
-
-    def _phones_agreed(self) -> None:
-        if not self._phones_secure_themselves:
-            self._phones_secure_themselves = True
-            self._on_event(PhonesSecureThemselves(self._call_id))
 
     def _start(self, job: Job) -> None:
         self._jobs.start(partial(self._contain, job))

@@ -69,11 +69,19 @@ class CallHearing:
     incoming: Direction
 
 
+SecuredBy = Literal["ZRTP", "SRTP", ""]
+
+
 @dataclass(frozen=True)
 class PhonesSecureThemselves:
-    """The phones have agreed on keys of their own by ZRTP: what they say is encrypted from phone to phone as well."""
+    """What the phones say is encrypted from phone to phone as well, and no node opens it.
+
+    `by` tells who knows the keys: with ZRTP the phones alone, with SRTP (SDES) each phone's node, too, and the
+    other's, which have passed them on. Empty: it is so no longer, the phones' SRTP ends at their nodes.
+    """
 
     call_id: str
+    by: SecuredBy
 
 
 PathState = Literal["lost", "repairing", "restored"]

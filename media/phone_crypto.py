@@ -1,27 +1,34 @@
-"""SRTP between a node and one of its phones, under keys that their descriptions carry (SDES, RFC 4568)."""
+"""SRTP of a phone of ours under keys of descriptions (SDES, RFC 4568): up to its node, or to the far phone."""
 
 import secrets
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from weakref import WeakValueDictionary
 
 from .aiortc_adapter.srtp import SUITES, Srtp
 from .phone_leg import PhoneLeg
 from .protocol.errors import MediaRefused
+from .protocol.phone_keys import of_each_suite
 from .protocol.phone_side import keys_of, with_keys
 from .protocol.sdes import KEY_AND_SALT_BYTES, Crypto
 from .protocol.sdp import MediaDescription, SessionDescription
 from .protocol.transport_lines import PLAIN
-from .sealing import Opener, Sealer
+from .sealing import Opener, Passage, Sealer
 
 MAX_OFFERED = 64
 """Keys that an answer may still choose, of one section: more than a call to all phones of a user offers."""
 
+MAX_OPENED = 1 << 14
+"""So many packets after its node took over is a phone's SRTP still understood by the far phone that heard it before:
+in less than 32,768 its rollover counter is found again (RFC 3711 section 3.3.1)."""
+
 
 class Agreed:
-    """What a phone and its node encrypt with: `key` is ours."""
+    """What a phone and its node encrypt with: `key` is ours, or the far phone's, which ours hears under it already."""
 
-    def __init__(self, key: bytes, sealer: Sealer, opener: Opener) -> None:
+    def __init__(self, key: bytes, sealer: Sealer, opener: Opener, *, is_far: bool = False) -> None:
         self.key = key
+        self.is_far = is_far
         self.sealer = sealer
         self.opener = opener
 
@@ -35,11 +42,13 @@ ours, as some phones take no other in one dialog.
 """
 
 
-def secured(sdp: bytes, cryptos: Iterable["PhoneCrypto"], said: bytes = b"") -> bytes:
+def secured(
+    sdp: bytes, cryptos: Iterable["PhoneCrypto"], said: bytes = b"", *, rings_alone: bool = False
+) -> bytes:
     """Turn an offer for a phone into one of SRTP alone, each section of plain RTP under keys that stand in it.
 
     They are those in use with a phone that has `said` this last; else each call draws others: what one phone is
-    offered no other phone learns.
+    offered no other phone learns. So the far phone's keys are in it only if no other `rings_alone` beside.
     """
     offer = SessionDescription.parse(sdp)
     host = (offer.connection() or "").rpartition(" ")[2]
@@ -50,7 +59,7 @@ def secured(sdp: bytes, cryptos: Iterable["PhoneCrypto"], said: bytes = b"") -> 
         crypto = at.get((host, section.port))
         if crypto is None or not section.port or section.profile not in PLAIN:
             return section
-        return with_keys(section, crypto.offer(keys_of(before) if before else ()))
+        return with_keys(section, crypto.offer(keys_of(before) if before else (), rings_alone=rings_alone))
 
     pairs = zip(offer.media, (*before, *[None] * len(offer.media)), strict=False)
     return bytes(offer.with_media(tuple(turned(*pair) for pair in pairs)))
@@ -65,7 +74,7 @@ def own_keys(
     if not any(one.own for one in of_the_call):
         return ()
     crypto.insists = True
-    return (crypto.own,) if crypto.own else crypto.offer()
+    return crypto.offer_again()
 
 
 class PhoneCrypto:
@@ -74,18 +83,27 @@ class PhoneCrypto:
     It `insists` when an answer in the clear will be refused. (In a first offer another phone, which is offered plain
     RTP, may be the one that answers.) A key of ours has one SRTP session as long as it is used: to begin anew under
     it would use its keystream twice.
+
+    Where it `may_share`, phones that can do so encrypt from end to end (`is_end_to_end`). Then `shared` is what the far
+    phone is told of our phone's keys, and `hear` takes what ours is told of the far one's. A far key that our phone
+    has chosen is in the place of a key of ours; if the far phone no longer is behind it we go on under it ourselves, as
+    some phones take no other in one dialog.
     """
 
-    def __init__(self, phone: PhoneLeg, agreed: Agreements = AGREED) -> None:
+    def __init__(self, phone: PhoneLeg, agreed: Agreements = AGREED, *, may_share: bool = False) -> None:
         self.own: Crypto | None = None
+        self.shared: tuple[Crypto, ...] = ()
+        self.is_end_to_end = False
         self.insists = False
+        self._may_share = may_share
+        self._far: tuple[Crypto, ...] = ()
         self._phone = phone
         self._all_agreed = agreed
         self._agreed: Agreed | None = None
         self._held: dict[bytes, Agreed] = {}
         self._is_settled = False
         self._theirs: Crypto | None = None
-        self._next: tuple[Crypto | None, Crypto | None] | None = None
+        self._next: tuple[Crypto, ...] | None = None
         self._offered: dict[int, Crypto] = {}
         self._next_tag = 1
         self._keys: dict[str, bytes] = {}
@@ -96,11 +114,26 @@ class PhoneCrypto:
         """Our host and port in a description for the phone."""
         return self._phone.host, self._phone.port
 
-    def offer(self, said: Sequence[Crypto] = ()) -> tuple[Crypto, ...]:
+    def hear(self, far: tuple[Crypto, ...]) -> None:
+        """Take the far phone's keys, which its node has put into an offer."""
+        self._far = far if self._may_pass else ()
+
+    @property
+    def _may_pass(self) -> bool:
+        """Tell whether phones may encrypt from end to end from the next answer on.
+
+        That begins with the first answer of a dialog, or goes on: some phones take no other key later.
+        """
+        if not self._may_share or not self._is_settled or self.is_end_to_end:
+            return self._may_share
+        agreed = self._agreed if self.own else None
+        return agreed is not None and agreed.is_far and agreed.opener.opened < MAX_OPENED
+
+    def offer(self, said: Sequence[Crypto] = (), *, rings_alone: bool = False) -> tuple[Crypto, ...]:
         """Return our key in use with a phone whose own is in `said`; else fresh ones for one phone, one for each suite.
 
-        Their tags tell which phone an answer comes from. Until one has answered, nothing passes: what comes may be
-        encrypted already.
+        If it `rings_alone`, those of the far phone come first. Their tags tell which phone an answer comes from, and
+        whose key it has chosen. Until one has answered, nothing passes: what comes may be encrypted already.
         """
         if not self._is_settled:
             self._phone.shut()
@@ -108,11 +141,24 @@ class PhoneCrypto:
             key = self._key_with(theirs)
             if key is not None:
                 return (self._tagged(theirs.suite, key),)
-        return tuple(
-            self._tagged(suite, secrets.token_bytes(size)) for suite, size in KEY_AND_SALT_BYTES.items()
+        return (
+            *(self._tagged(far.suite, far.key) for far in self._far if rings_alone and not said),
+            *(self._tagged(suite, secrets.token_bytes(size)) for suite, size in KEY_AND_SALT_BYTES.items()),
         )
 
+    def offer_again(self) -> tuple[Crypto, ...]:
+        """Return what the phone is offered that is in the call: the key in use, unless the far phone has left it."""
+        if self.own is None or (self.is_end_to_end and self._far and self._far_key(self.own) is None):
+            return self.offer(rings_alone=True)
+        return (self.own,)
+
+    def _far_key(self, own: Crypto) -> Crypto | None:
+        """Return the far phone's key that is what we have said, under the tag that it has there."""
+        return next((far for far in self._far if (far.suite, far.key) == (own.suite, own.key)), None)
+
     def _tagged(self, suite: str, key: bytes) -> Crypto:
+        if self.own is not None and self.own.tag == self._next_tag:
+            self._next_tag += 1  # the phone's own count, if it has offered
         made = self._offered[self._next_tag] = Crypto(self._next_tag, suite, key)
         self._next_tag += 1
         while len(self._offered) > MAX_OFFERED:
@@ -133,25 +179,53 @@ class PhoneCrypto:
 
         A re-offer counts from its answer on (`settle`): if it is refused, all stays as it was.
         """
-        self._next = (None, None)
         if not offered:
             self._check_may_be_plain()
+        self.insists = self.insists or bool(offered)
+        self._next = offered
+        self.shared = of_each_suite(offered) if self._may_pass and self._are_new(offered) else ()
+        if self._is_settled:
+            return
+        if self.shared:
+            self._phone.shut()  # the answer tells how it goes
         else:
-            self.insists = True
-            theirs = next((each for each in offered if self.own and each.suite == self.own.suite), offered[0])
-            key = self._key_with(theirs) or self._keys.get(theirs.suite)
-            key = key or secrets.token_bytes(KEY_AND_SALT_BYTES[theirs.suite])
-            self._next = (Crypto(theirs.tag, theirs.suite, key), theirs)
-        if not self._is_settled:
             self.settle()
 
-    def settle(self) -> None:
-        """The phone's latest offer is being answered."""
-        if self._next is not None:
-            self._use(*self._next)
+    def _are_new(self, offered: tuple[Crypto, ...]) -> bool:
+        """Tell whether the phone uses none of its keys with us yet, in whatever call.
+
+        What it has sent under one, nobody who comes later can follow (SDES tells no rollover counter).
+        """
+        return self._is_settled or not any((key.suite, key.key) in self._all_agreed for key in offered)
+
+    def check_chosen(self, far: Crypto | None) -> None:
+        """Raise `MediaRefused` unless the far phone's answer, if it is one, is to what our phone has offered it."""
+        if far is not None and self._shared_with(far) is None:
+            raise MediaRefused("The other node's phone has chosen an encryption that it was not offered")
+
+    def _shared_with(self, far: Crypto) -> Crypto | None:
+        return next((key for key in self.shared if (key.tag, key.suite) == (far.tag, far.suite)), None)
+
+    def settle(self, far: Crypto | None = None) -> None:
+        """The phone's latest offer is being answered: by the `far` phone under its key, or else by us."""
+        if self._next is None:
+            return
+        theirs = None if far is None else self._shared_with(far)
+        if theirs is not None:
+            self._use(far, theirs, end_to_end=True)
+            return
+        if not self._next:
+            self._use(None, None)
+            return
+        in_use = (each for each in self._next if self.own and each.suite == self.own.suite)
+        theirs = next(in_use, self._next[0])
+        key = self._key_with(theirs) or self._keys.get(theirs.suite)
+        key = key or secrets.token_bytes(KEY_AND_SALT_BYTES[theirs.suite])
+        self._use(Crypto(theirs.tag, theirs.suite, key), theirs)
 
     def take_answer(self, answered: tuple[Crypto, ...]) -> None:
         """Take what the phone has chosen of our offer; raise `MediaRefused` when that was not in it."""
+        self.shared, self._next = (), None
         if not answered:
             self._check_may_be_plain()
             self._use(None, None)
@@ -162,7 +236,9 @@ class PhoneCrypto:
         own = next(chosen, None)
         if own is None:
             raise MediaRefused("The phone has chosen an encryption that it was not offered")
-        self._use(own, theirs)
+        far = self._far_key(own)
+        self.shared = () if far is None else (replace(theirs, tag=far.tag),)
+        self._use(own, theirs, end_to_end=far is not None)
 
     def close(self) -> None:
         """Forget all keys: no call takes them over from this one any more."""
@@ -172,30 +248,35 @@ class PhoneCrypto:
 
     def _check_may_be_plain(self) -> None:
         if self.insists:
-            self._next = None
+            self._next, self.shared = None, ()
             raise MediaRefused("The phone has stopped to encrypt in the middle of the call")
 
-    def _use(self, own: Crypto | None, theirs: Crypto | None) -> None:
-        self._next = None
-        if self._is_settled and (own, theirs) == (self.own, self._theirs):
+    def _use(self, own: Crypto | None, theirs: Crypto | None, *, end_to_end: bool = False) -> None:
+        if self._is_settled and (own, theirs, end_to_end) == (self.own, self._theirs, self.is_end_to_end):
             return
         self._is_settled = True
-        self.own, self._theirs = own, theirs
+        self.own, self._theirs, self.is_end_to_end = own, theirs, end_to_end
         if own is None or theirs is None:
             self._phone.secure(None)
             return
         self._keys[own.suite] = own.key
-        self._agreed = self._all_agreed.get((theirs.suite, theirs.key))
-        if self._agreed is None or self._agreed.key != own.key:
-            self._agreed = self._agree(own, theirs)
-        self._sealers[own.key] = self._agreed.sealer
-        self._agreed.sealer.drop = self._agreed.opener.drop = self._phone.drop
-        self._phone.secure((self._agreed.sealer, self._agreed.opener))
+        agreed = self._agreed = self._agree(own, theirs, is_far=end_to_end)
+        self._sealers[own.key] = agreed.sealer
+        agreed.sealer.drop = agreed.opener.drop = self._phone.drop
+        passage = Passage(agreed.opener)
+        self._phone.secure(
+            (passage, passage) if end_to_end else (agreed.sealer, agreed.opener), end_to_end=end_to_end
+        )
 
-    def _agree(self, own: Crypto, theirs: Crypto) -> Agreed:
+    def _agree(self, own: Crypto, theirs: Crypto, *, is_far: bool) -> Agreed:
+        before = self._all_agreed.get((theirs.suite, theirs.key))
+        if before is not None and before.key == own.key:
+            return before
         sealer = self._sealers.get(own.key)
         if sealer is None:
-            sealer = Sealer(Srtp(SUITES[own.suite], own.key, outbound=True), self._phone.drop)
+            sealer = Sealer(Srtp(SUITES[own.suite], own.key, outbound=True), self._phone.drop, shared=is_far)
         opener = Opener(Srtp(SUITES[theirs.suite], theirs.key, outbound=False), self._phone.drop)
-        agreed = self._all_agreed[theirs.suite, theirs.key] = Agreed(own.key, sealer, opener)
+        if before is not None:
+            opener = before.opener  # where the phone is in its stream it knows
+        agreed = self._all_agreed[theirs.suite, theirs.key] = Agreed(own.key, sealer, opener, is_far=is_far)
         return agreed

@@ -8,7 +8,7 @@ from .errors import MediaError
 from .protocol.phone_side import PhoneMedia
 from .protocol.rtp import MAX_PACKET_BYTES, RTP_HEADER_BYTES, is_passable, is_rtcp
 from .protocol.zrtp import is_zrtp
-from .sealing import Opener, Sealer
+from .sealing import Inward, Outward
 from .sockets import LOOP_SOCKETS, Address, Sockets
 
 RELATCH_SECONDS = 2.0
@@ -69,7 +69,8 @@ class PhoneLeg:
         self._rtcp_remote: Address | None = None
         self._latched: Address | None = None
         self._usual: Address | None = None
-        self._srtp: tuple[Sealer, Opener] | None = None
+        self._srtp: tuple[Outward, Inward] | None = None
+        self.is_end_to_end = False
         self._is_shut = False
         self._last_heard = 0.0
         self._now = asyncio.get_running_loop().time
@@ -108,15 +109,19 @@ class PhoneLeg:
         self._rtcp_remote = (host, media.rtcp_port) if host else None
         self._latched = self._usual = None
 
-    def secure(self, srtp: tuple[Sealer, Opener] | None) -> None:
-        """Encrypt what goes to the phone and decrypt what comes from it; None: plain RTP."""
+    def secure(self, srtp: tuple[Outward, Inward] | None, *, end_to_end: bool = False) -> None:
+        """Encrypt what goes to the phone and decrypt what comes from it; None: plain RTP.
+
+        `end_to_end`: what comes and goes is the phones' own SRTP, and the other legs of the call carry it so.
+        """
+        self.is_end_to_end = end_to_end
         self._change(srtp, is_shut=False)
 
     def shut(self) -> None:
         """Let nothing pass until `secure` says how it goes."""
         self._change(None, is_shut=True)
 
-    def _change(self, srtp: tuple[Sealer, Opener] | None, *, is_shut: bool) -> None:
+    def _change(self, srtp: tuple[Outward, Inward] | None, *, is_shut: bool) -> None:
         self.changed()
         self._srtp, self._is_shut = srtp, is_shut
         self._usual = None
@@ -197,14 +202,14 @@ class PhoneLeg:
         if source[0] not in self._allowed:
             self.drop("phone_foreign_source")
             return
-        packet = self._opened(data)
+        packet = self._opened(data, source)
         if packet is not None and self._is_latched(source):
             if sink is not None:
                 sink(packet)
             else:
                 self.drop("phone_before_keys")
 
-    def _opened(self, data: bytes) -> bytes | None:
+    def _opened(self, data: bytes, source: Address) -> bytes | None:
         """Return what the phone said; None when that cannot be known, or was not said by it."""
         if self._is_plain:
             return data
@@ -215,7 +220,7 @@ class PhoneLeg:
             self.drop("zrtp_beside_srtp")
             return None
         sealer, opener = self._srtp
-        packet = opener.open(data)
+        packet = opener.open(data, is_from_known=source == self._latched)
         return packet if packet is None or not is_rtcp(packet) else sealer.restored(packet)
 
     def _is_latched(self, source: Address) -> bool:
@@ -236,7 +241,7 @@ class PhoneLeg:
             self.drop("phone_not_rtcp")
         elif source[0] not in self._allowed:
             self.drop("phone_foreign_source")
-        elif (packet := self._opened(data)) is not None:
+        elif (packet := self._opened(data, source)) is not None:
             self._rtcp_remote = source
             if self.sink is not None:
                 self.sink(packet)

@@ -99,7 +99,7 @@ class Relay:
         """Turn the near side's answer into the far side's."""
         return self._answered(self._near, self._far, sdp)
 
-    def secure_offer(self, sdp: bytes, said: bytes) -> bytes:
+    def secure_offer(self, sdp: bytes, said: bytes, *, rings_alone: bool = False) -> bytes:  # noqa: ARG002 - the same for all
         """Turn an offer for a phone on either side into one for a phone that has to encrypt, and `said` this last."""
         return secured(sdp, (*self._near.cryptos.values(), *self._far.cryptos.values()), said)
 

@@ -1,6 +1,6 @@
 """The m= sections of a call: the two legs of each, and the bridge between them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .bridge import Bridge
@@ -8,26 +8,29 @@ from .mesh_leg import MeshLeg
 from .phone_crypto import PhoneCrypto, own_keys
 from .phone_leg import PhoneLeg
 from .protocol import fragment
+from .protocol.phone_keys import chosen_key, offered_keys
 from .protocol.phone_side import OwnPort, PhoneMedia
 from .protocol.quality import Reception
 from .protocol.sdes import Crypto
+from .protocol.sdp import SessionDescription
 from .protocol.transport import Setup, Transport
 
 
 @dataclass
 class Section:
-    """`is_live` says that both sides have it on."""
+    """`is_live` says that both sides have it on; `may_share` that phones may encrypt from end to end."""
 
     media: str
     phone: PhoneLeg
     mesh: MeshLeg
     bridge: Bridge | None = None
     is_live: bool = True
+    may_share: bool = True
     reception: Reception = field(default_factory=Reception)
     crypto: PhoneCrypto = field(init=False)
 
     def __post_init__(self) -> None:
-        self.crypto = PhoneCrypto(self.phone)
+        self.crypto = PhoneCrypto(self.phone, may_share=self.may_share)
 
 
 class Sections(dict[int, Section]):
@@ -73,10 +76,34 @@ class Sections(dict[int, Section]):
                 take(self[index].crypto, side.keys)
                 self[index].phone.aim(side)
 
-    def settle(self) -> None:
-        """Our phone's latest offer is being answered."""
-        for section in self.values():
-            section.crypto.settle()
+    @property
+    def are_end_to_end(self) -> bool:
+        """Whether all that is on is the phones' own SRTP."""
+        live = self.live()
+        return bool(live) and all(one.crypto.is_end_to_end for _, one in live)
+
+    def shared(self, sides: Sequence[PhoneMedia | None]) -> list[tuple[Crypto, ...]]:
+        """Return what the far phone is told of our phone's keys, of each section."""
+        return [self[index].crypto.shared if side else () for index, side in enumerate(sides)]
+
+    def hear(self, offer: SessionDescription, sides: Sequence[Transport | None]) -> None:
+        """Take the far phone's keys, for what our phones are offered."""
+        for index, side in enumerate(sides):
+            if side is not None:
+                self[index].crypto.hear(offered_keys(offer.media[index]))
+
+    def chosen(self, answer: SessionDescription, sides: Sequence[Transport | None]) -> dict[int, Crypto]:
+        """Return under which keys the far phone has answered ours; raise `MediaRefused` when it cannot have."""
+        keys = {index: chosen_key(answer.media[index]) for index, side in enumerate(sides) if side}
+        for index, key in keys.items():
+            if index in self:
+                self[index].crypto.check_chosen(key)
+        return {index: key for index, key in keys.items() if key is not None}
+
+    def settle(self, chosen: Mapping[int, Crypto]) -> None:
+        """Our phone's latest offer is being answered, by the far phone where it has `chosen` a key."""
+        for index, section in self.items():
+            section.crypto.settle(chosen.get(index))
 
     async def aclose(self) -> None:
         """Free all sockets and keys."""

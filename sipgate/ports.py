@@ -278,10 +278,11 @@ class CallMedia(Protocol):
         """Turn a phone's answer into the answer for the mesh."""
         ...
 
-    def secure_offer(self, sdp: bytes, said: bytes) -> bytes:
-        """Turn an offer for our phones into one for a phone that has to encrypt its media up to this node.
+    def secure_offer(self, sdp: bytes, said: bytes, *, rings_alone: bool = False) -> bytes:
+        """Turn an offer for our phones into one for a phone that has to encrypt its media, up to this node at least.
 
-        `said` is the phone's latest description in this dialog, empty in the first offer.
+        `said` is the phone's latest description in this dialog, empty in the first offer. A phone that `rings_alone`
+        may be offered the far phone's own keys.
         """
         ...
 

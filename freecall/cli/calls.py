@@ -13,6 +13,10 @@ from . import USAGE_ERROR, give_up, parser, say
 from ._asking import asking
 
 DECLINED = (600, 603)
+PHONES_SECURED = {
+    "ZRTP": "the phones secure themselves (ZRTP)",
+    "SRTP": "the phones secure themselves (SRTP, whose keys the nodes know)",
+}
 FORWARDING = {
     "forward-always": "all your calls",
     "forward-busy": "calls that find you busy, or not to be disturbed",
@@ -205,7 +209,9 @@ def _end(call: dict[str, Any]) -> str:
 
 def _signed(call: dict[str, Any]) -> str:
     signed = "signed" if call["signed"] else "NOT SIGNED"
-    return f"{signed}, the phones secure themselves" if call["phones_secure_themselves"] else signed
+    if not call["phones_secure_themselves"]:
+        return signed
+    return f"{signed}, {PHONES_SECURED.get(call['phones_secured_by'], 'the phones secure themselves')}"
 
 
 def _sound(call: dict[str, Any]) -> list[str]:

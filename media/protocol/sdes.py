@@ -52,9 +52,13 @@ class Crypto:
             return None
         return cls(int(fields["tag"]), fields["suite"], key)
 
+    def value(self) -> str:
+        """Return the value of the attribute."""
+        return f"{self.tag} {self.suite} inline:{base64.b64encode(self.key).decode()}"
+
     def line(self) -> str:
         """Return the whole line of a description."""
-        return f"a=crypto:{self.tag} {self.suite} inline:{base64.b64encode(self.key).decode()}"
+        return f"a=crypto:{self.value()}"
 
 
 def usable(values: Iterable[str]) -> tuple[Crypto, ...]:

@@ -13,6 +13,9 @@ SECURE = {secure: plain for plain, secure in PLAIN.items()}
 KEYED = {"RTP/SAVP": "RTP/AVP", "RTP/SAVPF": "RTP/AVPF"}
 """RTP profiles of phones whose descriptions carry the keys (RFC 4568), and what they are without."""
 
+PHONE_CRYPTO = "fc-phone-crypto"
+"""Our own attribute between nodes: the keys of the phones' SRTP from end to end (`phone_keys.py`)."""
+
 TRANSPORT_ATTRIBUTES = frozenset(
     {
         # RTCP ports and multiplexing: RFC 3605, RFC 5761, RFC 8858
@@ -22,8 +25,8 @@ TRANSPORT_ATTRIBUTES = frozenset(
         *("ice-lite", "ice-mismatch", "ice-pacing"),
         # DTLS and its bindings: RFC 8122, RFC 8842, RFC 8827
         *("fingerprint", "setup", "connection", "tls-id", "identity"),
-        # other keys: RFC 4568, RFC 4567
-        *("crypto", "key-mgmt"),
+        # other keys: RFC 4568, RFC 4567, our own
+        *("crypto", "key-mgmt", PHONE_CRYPTO),
         # choices of transport (RFC 5939), multicast sources (RFC 4570), the later m-lines of a BUNDLE
         *("tcap", "acap", "pcfg", "acfg", "csup", "creq", "source-filter", "bundle-only"),
     }

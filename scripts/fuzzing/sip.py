@@ -10,6 +10,7 @@ from media.protocol import fragment
 from media.protocol.errors import MediaRefused
 from media.protocol.mesh_side import for_mesh, mesh_transports
 from media.protocol.nameless import nameless
+from media.protocol.phone_keys import chosen_key, offered_keys
 from media.protocol.phone_side import OwnPort, for_phone, phone_media
 from media.protocol.sdp import SessionDescription
 from sipgate.protocol.address import Address
@@ -98,6 +99,7 @@ SDP_WORDS = [
         b"m=video 0 RTP/AVP 96",
         b"m=audio 9 RTP/SAVPF 0",
         b"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj",
+        b"a=fc-phone-crypto:1 AES_CM_128_HMAC_SHA1_80 inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj",
         b"|2^31",
         b" WSH=64",
         b"c=IN IP4 ",
@@ -254,6 +256,10 @@ def read_sdp(data: bytes) -> None:
         assert phone_media(SessionDescription.parse(bytes(for_phone(description, "192.0.2.9", ports))))
     bytes(for_phone(description, "192.0.2.9", [None] * len(description.media)))
     assert SessionDescription.parse(bytes(nameless(description))) == nameless(description)
+    for section in description.media:
+        offered_keys(section)
+        with suppress(MediaRefused):
+            chosen_key(section)
     transports = mesh_transports(description)
     bytes(for_mesh(description, [None] * len(transports), transports))
 

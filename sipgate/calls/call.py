@@ -363,6 +363,7 @@ class Call:
     def _invite(self) -> None:
         assert self._callee is not None
         self._on_event(self._callee.started(self.id, self.direction))
+        self.joint.rings_alone = len(self._callee.legs) == 1
         self._inviting.begin(self._callee.legs, self._callee.offer, self, self._tasks)
 
     async def _find_again(self) -> None:

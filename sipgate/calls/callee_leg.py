@@ -60,6 +60,7 @@ class SipCalleeLeg(DialogLeg):
         self._ack: Request | None = None
         self._cancelled = False
         self._early: dict[str, EarlyDialog] = {}
+        self._offer = self._srtp = b""
 
     async def invite(self, offer: bytes, junction: Junction) -> None:
         """Invite, and follow what comes of it."""
@@ -68,12 +69,13 @@ class SipCalleeLeg(DialogLeg):
             junction.post(Failed(self, Refusal(487, CANCELLED.text)))
             return
         try:
-            offer = junction.joint.fit(offer, self.line)
+            fitting = junction.joint.fit(offer, self.line)
         except MediaRefused as refusal:
             junction.post(Failed(self, refusal))
             return
-        if await self._try(self._request(offer, 1), junction):
-            await self._try(self._request(offer, 2), junction)
+        self._offer = offer
+        if await self._try(self._request(fitting, 1), junction):
+            await self._try(self._request(self._srtp or fitting, 2), junction)
 
     async def _try(self, invite: Request, junction: Junction) -> bool:
         """Send an INVITE and follow it; tell whether it is to be sent again, with what was asked for."""
@@ -93,12 +95,29 @@ class SipCalleeLeg(DialogLeg):
 
     async def _may_ask_again(self, response: Response) -> bool:
         """Tell whether a refusal asks for something that the next INVITE can give."""
-        if response.status != 422:
+        if self._cancelled:
             return False
+        if response.status == 488:
+            return self._has_srtp()
         try:
-            return not self._cancelled and self._keep_alive.raise_to(response)
+            return response.status == 422 and self._keep_alive.raise_to(response)
         except SipError:
             return False
+
+    def _has_srtp(self) -> bool:
+        """Make an offer of SRTP for a phone that takes no other; tell whether there is one, and it may see the keys.
+
+        On loopback a phone is offered plain RTP, which all of them take but one that is set up to insist on SRTP.
+        """
+        if self.side != "phone" or self.line.must_encrypt or self._junction is None:
+            return False
+        joint = self._junction.joint
+        self.line.must_encrypt = joint.media is not None
+        try:
+            self._srtp = joint.fit(self._offer, self.line)
+        except MediaRefused:
+            self.line.must_encrypt = False
+        return self.line.must_encrypt
 
     def _request(self, offer: bytes, number: int) -> Request:
         invitation = self._invitation

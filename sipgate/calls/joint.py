@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Collection
 from typing import TYPE_CHECKING, Literal
 
 from sipgate.ports import CallMedia, MediaRefused
+from sipgate.protocol.media_lines import has_keys
 
 if TYPE_CHECKING:
     from .leg import Leg
@@ -23,7 +24,8 @@ PATIENCE = 10.0  # seconds: an offer that gathers candidates takes the longest
 class Joint:
     """Passes offers and answers through the media of `call`; where phones of one node talk directly it is a plain wire.
 
-    Where the node relays between two of its phones, those called (`far`) stand on the side of the mesh.
+    Where the node relays between two of its phones, those called (`far`) stand on the side of the mesh. `rings_alone`
+    says that one phone is called and no other.
 
     Remembers the early answer of a leg, so that the same SDP again in its 2xx is not answered twice.
     """
@@ -32,6 +34,7 @@ class Joint:
         self.call = call
         self.media: CallMedia | None = None
         self.far: Collection[Leg] = ()
+        self.rings_alone = False
         self._answers: dict[bytes, bytes] = {}
         self._is_closed = False
 
@@ -52,8 +55,8 @@ class Joint:
 
         Raise `MediaRefused` when it must not get it.
         """
-        if line.must_encrypt and self.media is not None:
-            offer = self.media.secure_offer(offer, said)
+        if (line.must_encrypt or has_keys(said)) and self.media is not None:
+            offer = self.media.secure_offer(offer, said, rings_alone=self.rings_alone)
         line.check(offer)
         return offer
 

@@ -5,6 +5,8 @@ from dataclasses import replace
 from typing import ClassVar
 
 from media.parties import Parties
+from media.protocol.sdes import Crypto
+from media.protocol.transport_lines import PHONE_CRYPTO
 from tests.attack.rig import (
     CLOSED,
     CONFIRM_SECONDS,
@@ -13,6 +15,7 @@ from tests.attack.rig import (
     NO_DTLS,
     NO_EMS,
     NO_WAY,
+    NOT_OFFERED,
     NOTHING,
     PLAIN,
     SIGNED,
@@ -48,6 +51,12 @@ def sdes(sdp: bytes) -> bytes:
     """Turn a description into one whose SRTP keys stand in the signalling (RFC 4568)."""
     key = b"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj\r\n"
     return plain_rtp(sdp).replace(b"RTP/AVP", b"RTP/SAVP") + key
+
+
+def phone_key(sdp: bytes) -> bytes:
+    """Say that the phone has a key of its own, for SRTP from end to end."""
+    key = Crypto(1, "AES_CM_128_HMAC_SHA1_80", b"k" * 30)
+    return sdp + f"a={PHONE_CRYPTO}:{key.value()}\r\n".encode()
 
 
 def other_fingerprint(sdp: bytes) -> bytes:
@@ -130,6 +139,22 @@ class SdesAnswer(OnThePath):
     says: ClassVar = {"caller": (PLAIN,), "callee": (NOTHING,)}
     intact: ClassVar = True
     answer = staticmethod(sdes)
+
+
+class PhoneKeyInInvite(OnThePath):
+    """A key that the signalling knows stands in the INVITE, as if the caller's phone had SRTP of its own."""
+
+    says: ClassVar = {"caller": (SIGNED,), "callee": (SIGNED,)}
+    intact: ClassVar = True
+    invite = staticmethod(phone_key)
+
+
+class PhoneKeyInAnswer(OnThePath):
+    """The same in the 200, as if the callee's phone had chosen a key of the caller's, which has offered none."""
+
+    says: ClassVar = {"caller": (NOT_OFFERED,), "callee": (NOTHING,)}
+    intact: ClassVar = True
+    answer = staticmethod(phone_key)
 
 
 class FingerprintInInvite(OnThePath):
@@ -336,7 +361,8 @@ class ShiftedConfirmation(OnThePath):
 
 
 ATTACKS: tuple[type[OnThePath], ...] = (
-    PlainInvite, SdesInvite, PlainAnswer, SdesAnswer, FingerprintInInvite, FingerprintInRinging, DroppedConfirmation,
+    PlainInvite, SdesInvite, PlainAnswer, SdesAnswer, PhoneKeyInInvite, PhoneKeyInAnswer,
+    FingerprintInInvite, FingerprintInRinging, DroppedConfirmation,
     DroppedConfirmationOfStrangers, DroppedSignatures, DroppedSignaturesOfStrangers, LateConfirmation,
     LateSignaturesOfStrangers, Reflection,
     StrippedEms, WeakerProfile, OlderVersion, UnknownKeyShare, UnknownKeyShareAtTheCallee, AnotherNode, SplicedCalls,

@@ -49,6 +49,7 @@ NO_DTLS = "488 The encrypted connection could not be set up"
 NO_EMS = "488 The other node's encryption lacks a safeguard (extended master secret)"
 NO_WAY = "480 No way for the sound was found between the two nodes"
 PLAIN = "488 The other node does not encrypt its media as nodes do"
+NOT_OFFERED = "488 The other node's phone has chosen an encryption that it was not offered"
 CLOSED = "480 The connection to the other side was closed at the other end"
 
 

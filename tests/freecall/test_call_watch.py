@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from freecall.call_record import CallRecord, Sound
 from freecall.call_watch import MAX_CALLS, CallWatch
 from freecall.events import EventLog
@@ -174,12 +176,22 @@ def test_a_call_is_shown_with_what_it_sounds_like() -> None:
     it.log.emit("call_answered", call="1")
     assert it.watch.current()[0]["mos"] is None
     it.log.emit("call_quality", call="1", **QUALITY)
-    it.log.emit("phones_secure_themselves", call="1")
     (shown,) = it.watch.current()
     assert {name: shown[name] for name in SOUND} == SOUND
-    assert shown["phones_secure_themselves"] is True
     it.end()
     assert it.book.records[0].mos == 4.1
+
+
+@pytest.mark.parametrize("by", ["ZRTP", "SRTP"])
+def test_a_call_is_shown_with_how_the_phones_secure_themselves_as_long_as_they_do(by: str) -> None:
+    it = Scene()
+    it.start()
+    it.log.emit("phones_secure_themselves", call="1", by=by)
+    (shown,) = it.watch.current()
+    assert (shown["phones_secure_themselves"], shown["phones_secured_by"]) == (True, by)
+    it.log.emit("phones_secure_themselves", call="1", by="")
+    (shown,) = it.watch.current()
+    assert (shown["phones_secure_themselves"], shown["phones_secured_by"]) == (False, "")
 
 
 def test_what_a_call_sounded_like_may_be_told_after_its_end() -> None:

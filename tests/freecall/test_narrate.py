@@ -174,6 +174,19 @@ def test_sound_that_does_not_get_there_is_said_and_when_it_does_again() -> None:
     assert "bob@mesh does not hear you and you do not hear bob@mesh" in told(started, heard("no", "no"))
 
 
+def test_how_the_phones_secure_themselves_is_said_as_it_is() -> None:
+    def secured(by: str) -> str:
+        started = (
+            "call_started",
+            {"call": "1", "peer": "sip:bob@mesh", "direction": "out", "trust": "pinned"},
+        )
+        return told(started, ("phones_secure_themselves", {"call": "1", "by": by}))
+
+    assert "(ZRTP): bob@mesh. Compare what the phones show." in secured("ZRTP")
+    assert "(SRTP): bob@mesh. The nodes pass it on as it is; both know the keys." in secured("SRTP")
+    assert "ends at the nodes again: bob@mesh" in secured("")
+
+
 def test_calls_without_a_name_are_told_as_such() -> None:
     common = {"call": "1", "display": "", "call_id": "x", "introduced_by": [], "anonymous": True}
     nobody = {**common, "direction": "in", "peer": "sip:anonymous@anonymous.invalid", "trust": "anonymous"}

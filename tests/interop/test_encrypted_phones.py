@@ -31,17 +31,22 @@ TAG_BYTES = (10, 4, 16)
 
 @dataclass(frozen=True)
 class Home:
-    """Alice's node, a phone's host on its network with all that crosses its wire, and Bob's node elsewhere there."""
+    """Alice's node, a phone's host on its network with all that crosses its wire, and Bob's node elsewhere there.
+
+    Bob has a phone on a host of its own, too, with its own wire.
+    """
 
     lan: Lan
     data: Path
+    bobs_data: Path
     alice: Site
     bob: Site
     wire: Capture
+    bobs_wire: Capture
 
-    async def pair(self, name: str, *options: str) -> Line:
-        """Pair a phone; return its account."""
-        paired = json.loads((await devices(self.data, "add", name, *options, "--json")).stdout)
+    async def pair(self, name: str, *options: str, data: Path | None = None) -> Line:
+        """Pair a phone, with Alice's node unless it is said otherwise; return its account."""
+        paired = json.loads((await devices(data or self.data, "add", name, *options, "--json")).stdout)
         account = paired["account"]
         host, _, port = account["address"].rpartition(":")
         return Line(host, int(port), account["username"], account["secret"], login=account["login"])
@@ -62,8 +67,32 @@ class Home:
                 yield phone
         finally:
             await devices(self.data, "revoke", name)
-        said = self.alice.node.program.stdout + self.alice.node.program.stderr
-        assert "inline:" not in said, "no key is told"
+        self.assert_no_key_is_told()
+
+    @asynccontextmanager
+    async def bobs_phone(self) -> AsyncIterator[Baresip]:
+        """A phone on a host of its own, paired with Bob's node."""
+        line = await self.pair("study", data=self.bobs_data)
+        phone = Baresip(
+            line,
+            self.bob.speech[RATE],
+            namespace=self.lan.namespace("far"),
+            address=self.lan.address("far"),
+            transport="tls",
+            encryption="srtp-mand",
+        )
+        self.bob.node.journal.forget()
+        try:
+            async with phone:
+                assert (await self.bob.node.event("phone_registered"))["device"] == "study"
+                yield phone
+        finally:
+            await devices(self.bobs_data, "revoke", "study")
+        self.assert_no_key_is_told()
+
+    def assert_no_key_is_told(self) -> None:
+        for site in (self.alice, self.bob):
+            assert "inline:" not in site.node.program.stdout + site.node.program.stderr
 
     def assert_nothing_in_the_clear(self, start: int, said: list[bytes]) -> None:
         """Look at the wire of the phone: TLS, and RTP whose payload is none of what was said."""
@@ -87,7 +116,7 @@ class Home:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def home(voices: dict[str, Speech]) -> AsyncIterator[Home]:
     async with AsyncExitStack() as stack:
-        lan = stack.enter_context(Lan("a", "b", "phone"))
+        lan = stack.enter_context(Lan("a", "b", "phone", "far"))
         sites, folders = [], []
         for name, host in (("alice", "a"), ("bob", "b")):
             loopback = await stack.enter_async_context(Capture("lo", lan.namespace(host)))
@@ -107,7 +136,8 @@ async def home(voices: dict[str, Speech]) -> AsyncIterator[Home]:
         await alice.node.knows(bob.node.uri)
         await bob.node.knows(alice.node.uri)
         wire = await stack.enter_async_context(Capture("eth0", lan.namespace("phone")))
-        yield Home(lan, folders[0], alice, bob, wire)
+        bobs_wire = await stack.enter_async_context(Capture("eth0", lan.namespace("far")))
+        yield Home(lan, folders[0], folders[1], alice, bob, wire, bobs_wire)
 
 
 def recognised(phone: Baresip, said: Path) -> int:
@@ -233,6 +263,98 @@ async def test_two_paired_phones_encrypt_from_end_to_end(home: Home) -> None:
         assert recognised(kitchen, home.bob.speech[RATE]) > ONE_SECOND // 2
         assert wire.heard() == [], "not by the node"
         assert not any(b"SIP/2.0" in packet.payload for packet in home.wire.packets[start:])
+
+
+def media_of(wire: Capture, start: int, ports: range, *, sent: bool) -> list[bytes]:
+    """Return all datagrams, RTP and RTCP, that a phone has sent or got."""
+    return [
+        packet.payload
+        for packet in wire.packets[start:]
+        if packet.protocol == "udp" and (packet.source if sent else packet.destination)[1] in ports
+    ]
+
+
+@pytest.mark.parametrize("by_alice", [True, False])
+async def test_what_paired_phones_of_two_nodes_encrypt_goes_through_as_it_is(
+    home: Home, *, by_alice: bool
+) -> None:
+    async with home.phone() as kitchen, home.bobs_phone() as study:
+        starts = len(home.wire.packets), len(home.bobs_wire.packets)
+        near = PhoneTraffic(home.wire, kitchen.rtp_ports)
+        far = PhoneTraffic(home.bobs_wire, study.rtp_ports)
+        if by_alice:
+            await ring(kitchen, study, home.bob.node.uri)
+            await answer(kitchen, study)
+        else:
+            await ring(study, kitchen, home.alice.node.uri)
+            await answer(study, kitchen)
+        sites = (home.alice, home.bob) if by_alice else (home.bob, home.alice)
+        await secured(*(site.node for site in sites))
+        for site in sites:
+            assert (await site.node.event("phones_secure_themselves"))["by"] == "SRTP"
+        await near.until_heard(2 * ONE_SECOND)
+        await far.until_heard(2 * ONE_SECOND)
+        await kitchen.press("5")
+        assert (await study.event("CALL_DTMF_START"))["param"] == "5"
+        await study.press("7")
+        assert (await kitchen.event("CALL_DTMF_START"))["param"] == "7"
+        for holder in (kitchen, study):
+            await holder.hold()
+            await near.until_quiet()
+            near.forget()
+            far.forget()
+            await holder.resume()
+            await near.until_heard(2 * ONE_SECOND)
+            await far.until_heard(2 * ONE_SECOND)
+        await study.hang_up()
+        await kitchen.event("CALL_CLOSED")
+        await ended(home.alice.node, home.bob.node)
+        for wire, at, phone, other_wire, other_at, other in (
+            (home.wire, starts[0], kitchen, home.bobs_wire, starts[1], study),
+            (home.bobs_wire, starts[1], study, home.wire, starts[0], kitchen),
+        ):
+            sent = media_of(wire, at, phone.rtp_ports, sent=True)
+            got = media_of(other_wire, other_at, other.rtp_ports, sent=False)
+            assert len(got) > 5 * ONE_SECOND
+            assert len(set(got)) == len(got)
+            assert set(got) <= set(sent), "byte for byte, tags included"
+            assert len(set(sent) - set(got)) < ONE_SECOND
+        assert recognised(study, home.alice.speech[RATE]) > ONE_SECOND
+        assert recognised(kitchen, home.bob.speech[RATE]) > ONE_SECOND
+        for site in sites:
+            assert not site.node.journal.has("phones_secure_themselves", by="")
+
+
+async def test_a_phone_that_was_secured_from_end_to_end_is_sent_on_to_a_plain_one(home: Home) -> None:
+    async with home.phone() as kitchen, home.bobs_phone() as study:
+        await ring(kitchen, study, home.bob.node.uri)
+        await answer(kitchen, study)
+        await home.alice.node.event("phones_secure_themselves", by="SRTP")
+        wire = PhoneTraffic(home.wire, kitchen.rtp_ports)
+        await wire.until_heard(2 * ONE_SECOND)
+        async with home.bob.phone() as plain:
+            start, clear = len(home.wire.packets), home.bob.traffic(plain)
+            await study.transfer(home.bob.node.uri)
+            await plain.event("CALL_INCOMING")
+            await plain.accept()
+            moved = await home.alice.node.event("call_transferred")
+            await home.alice.node.event("call_secured", call=moved["into"])
+            await clear.until_heard(2 * ONE_SECOND)
+            wire.forget()
+            await wire.until_heard(4 * ONE_SECOND)
+            await kitchen.press("5")
+            assert (await plain.event("CALL_DTMF_START"))["param"] == "5"
+            await kitchen.hold()
+            await wire.until_quiet()
+            await kitchen.resume()
+            wire.forget()
+            await wire.until_heard(2 * ONE_SECOND)
+            await plain.hang_up()
+            await home.alice.node.event("call_ended", call=moved["into"])
+            heard = read_wav(kitchen.recordings()[-1])[1][-4 * RATE :]
+            assert frames_recognised(heard, read_wav(home.bob.speech[RATE])[1]) > ONE_SECOND // 2
+            assert recognised(plain, home.alice.speech[RATE]) > ONE_SECOND
+            home.assert_nothing_in_the_clear(start, clear.heard() + clear.spoken())
 
 
 async def test_a_paired_phone_that_does_not_encrypt_its_sound_cannot_call(home: Home) -> None:

@@ -21,6 +21,7 @@ class SrtpPhone(Phone):
         self.keys: tuple[Crypto, ...] = ()
         self.outbound: Srtp | None = None
         self.inbound: Srtp | None = None
+        self.outbound_key = self.inbound_key = ("", b"")
         self.new_keys()
 
     def new_keys(self) -> None:
@@ -63,8 +64,11 @@ class SrtpPhone(Phone):
         return replace(next(key for key in self.keys if key.suite == theirs.suite), tag=theirs.tag)
 
     def _use(self, own: Crypto, theirs: Crypto) -> None:
-        self.outbound = Srtp(SUITES[own.suite], own.key, outbound=True)
-        self.inbound = Srtp(SUITES[theirs.suite], theirs.key, outbound=False)
+        if self.outbound_key != (own.suite, own.key):
+            self.outbound = Srtp(SUITES[own.suite], own.key, outbound=True)
+        if self.inbound_key != (theirs.suite, theirs.key):
+            self.inbound = Srtp(SUITES[theirs.suite], theirs.key, outbound=False)
+        self.outbound_key, self.inbound_key = (own.suite, own.key), (theirs.suite, theirs.key)
 
     def sealed(self, packet: bytes) -> bytes:
         assert self.outbound is not None

@@ -27,10 +27,10 @@ async def talking() -> AsyncIterator[Encrypted]:
     callee = SrtpPhone("AEAD_AES_256_GCM", mux=True)
     async with call(caller={"phone": caller}, callee={"phone": callee}) as pair:
         mesh = await pair.caller.media.offer_from_phone(caller.offer())
-        assert b"crypto" not in mesh
+        assert b"a=crypto" not in mesh
         offered = pair.callee.media.secure_offer(await pair.callee.media.offer_from_mesh(mesh), b"")
         answer = await pair.callee.media.answer_from_phone(callee.answer(offered))
-        assert b"crypto" not in answer
+        assert b"a=crypto" not in answer
         caller.answered(await pair.caller.media.answer_from_mesh(answer))
         await pair.secured()
         yield Encrypted(pair, caller, callee)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from media.aiortc_adapter.srtp import Srtp
 from media.bridge import Bridge, Gate
-from media.sealing import MAX_STREAMS
+from media.sealing import MAX_STREAMS, Sealer
 
 PROFILES = {profile.openssl_profile.decode(): profile for profile in SRTP_PROFILES}
 SECRET = bytes(64)
@@ -27,6 +27,7 @@ NUMBERS = st.one_of(
     st.integers(0, 8),
 )
 PACKETS = st.tuples(st.booleans(), st.sampled_from([0, 1, 2, 0xFFFFFFFF]), NUMBERS, st.integers(0, 2))
+NEVER: frozenset[int] = frozenset()
 
 
 class Wire:
@@ -37,6 +38,7 @@ class Wire:
         self.sink: Any = None
         self.heard = self.heard_media = False
         self.usual_source = self.carrier = None
+        self.is_end_to_end = False
         self.path = (lambda data, _address: self.sent.append(data)), ("192.0.2.1", 9)
 
     def open_srtp(self, sink: Any) -> None:
@@ -69,13 +71,19 @@ def packet(*, rtcp: bool, ssrc: int, number: int, csrcs: int, content: int) -> t
     return header + body, len(header)
 
 
-def used(profile: SRTPProtectionProfile, script: list[tuple[bool, int, int, int]]) -> list[bytes]:
-    """Let the phone send all of it through a bridge; return the pieces of keystream that were used."""
+def used(
+    profile: SRTPProtectionProfile, script: list[tuple[bool, int, int, int]], turns: frozenset[int] = NEVER
+) -> list[bytes]:
+    """Let the phone send all of it through a bridge; return the pieces of keystream that were used.
+
+    Before the packets of these numbers it turns to SRTP of its own from end to end, or back.
+    """
     made, wire = bridge(profile)
     pieces = []
     for content, (rtcp, ssrc, number, csrcs) in enumerate(script):
         plain, at = packet(rtcp=rtcp, ssrc=ssrc, number=number, csrcs=csrcs, content=content)
         wire.sent.clear()
+        wire.is_end_to_end ^= content in turns
         made.from_phone(plain)
         assert len(wire.sent) <= 1
         for sealed in wire.sent:
@@ -98,6 +106,35 @@ def test_no_piece_of_keystream_is_used_twice_whatever_the_phone_sends(
     name: str, script: list[tuple[bool, int, int, int]]
 ) -> None:
     pieces = used(PROFILES[name], script)
+    assert len(pieces) == len(set(pieces))
+
+
+@settings(max_examples=150)
+@given(
+    name=st.sampled_from(sorted(PROFILES)),
+    script=st.lists(PACKETS, min_size=2, max_size=60),
+    turns=st.frozensets(st.integers(0, 60)),
+)
+def test_nor_when_phones_secure_themselves_for_a_while(
+    name: str, script: list[tuple[bool, int, int, int]], turns: frozenset[int]
+) -> None:
+    pieces = used(PROFILES[name], script, turns)
+    assert len(pieces) == len(set(pieces))
+
+
+@settings(max_examples=150)
+@given(name=st.sampled_from(sorted(PROFILES)), script=st.lists(PACKETS, min_size=2, max_size=60))
+def test_a_node_that_goes_on_under_the_far_phones_key_uses_none_of_its_keystream(
+    name: str, script: list[tuple[bool, int, int, int]]
+) -> None:
+    far, ours = (session(PROFILES[name], outbound=True) for _ in range(2))
+    sealer = Sealer(ours, lambda _cause: None, shared=True)
+    pieces = []
+    for content, (rtcp, ssrc, number, csrcs) in enumerate(script):
+        plain, at = packet(rtcp=rtcp, ssrc=ssrc, number=number, csrcs=csrcs, content=content)
+        for sealed in filter(None, (far.process(plain), sealer.seal(plain))):
+            pairs = zip(plain[at : at + PIECE], sealed[at : at + PIECE], strict=True)
+            pieces.append(bytes(clear ^ coded for clear, coded in pairs))
     assert len(pieces) == len(set(pieces))
 
 

@@ -116,6 +116,7 @@ class PassThrough:
     name: str = ""
     fragment: bytes | None = b"a=ice-ufrag:test\r\n"
     taken: list[bytes] = field(default_factory=list)
+    rang_alone: list[bool] = field(default_factory=list)
     renewed: list[bytes] = field(default_factory=list)
     renewing: asyncio.Event = field(default_factory=asyncio.Event)
     refuses_renewal: bool = False
@@ -142,7 +143,8 @@ class PassThrough:
     async def answer_from_phone(self, sdp: bytes) -> bytes:
         return self._mark(sdp, "answer-out")
 
-    def secure_offer(self, sdp: bytes, _said: bytes) -> bytes:
+    def secure_offer(self, sdp: bytes, _said: bytes, *, rings_alone: bool = False) -> bytes:
+        self.rang_alone.append(rings_alone)
         return sdp.replace(b"RTP/AVP", b"RTP/SAVP")
 
     def transport_fragment(self) -> bytes | None:

@@ -197,6 +197,67 @@ async def test_a_phone_that_is_sent_on_keeps_its_encryption_and_the_other_one_it
         await rung.ended()
 
 
+async def test_a_phone_here_that_takes_srtp_alone_is_asked_again_and_stays_with_it() -> None:
+    async with scene() as (_, b, _, _, zoe, bob):
+        call = await zoe.call("sip:bob@mesh")
+        refusing = await bob.rung()
+        assert b"RTP/AVP" in refusing.offer
+        await refusing.say(488)
+        rung = await bob.rung()
+        assert b"RTP/SAVP" in rung.offer
+        await rung.answer(SRTP)
+        assert b"a=x-caller-answer-in" in (await call.response(200)).body
+        assert b.media.opened[-1].rang_alone == [True]
+        async with asyncio.TaskGroup() as tasks:
+            asked = tasks.create_task(call.send("INVITE", SDP + b"a=sendonly\r\n"))
+            changing = await take(rung, "INVITE")
+            assert b"RTP/SAVP" in changing.request.body
+            await accept(rung, changing, SRTP)
+        assert asked.result().status == 200
+        await end(call, rung)
+
+
+async def test_a_phone_that_takes_neither_is_asked_twice_and_no_more() -> None:
+    async with scene() as (_, _, _, _, zoe, bob):
+        call = await zoe.call("sip:bob@mesh")
+        for _ in range(2):
+            await (await bob.rung()).say(488)
+        assert (await call.final()).status == 488
+
+
+async def test_a_phone_that_insists_on_srtp_and_answers_in_the_clear_is_hung_up() -> None:
+    async with scene() as (_, _, _, _, zoe, bob):
+        call = await zoe.call("sip:bob@mesh")
+        await (await bob.rung()).say(488)
+        rung = await bob.rung()
+        await rung.answer(SDP)
+        await rung.ended()
+        assert (await call.final()).status == 488
+
+
+async def test_between_phones_that_talk_directly_the_node_has_no_keys_to_offer() -> None:
+    async with scene() as (a, _, _, _, zoe, _), SipPhone("zed", a.phones) as zed:
+        a.accounts.users.append(user("zed"))
+        await zed.register()
+        call = await zoe.call("sip:zed@mesh")
+        await (await zed.rung()).say(488)
+        assert (await call.final()).status == 488
+
+
+@pytest.mark.parametrize("alone", [True, False])
+async def test_the_media_learns_whether_a_phone_rings_alone(*, alone: bool) -> None:
+    async with scene() as (a, _, alice, _, _, bob), SipPhone("alice", alice.hop.port) as other:
+        other.hop = alice.hop
+        if not alone:
+            await other.register()
+        call = await bob.call("sip:alice@mesh")
+        rung = await alice.rung()
+        assert a.media.opened[-1].rang_alone == ([True] if alone else [False, False])
+        await rung.answer(SRTP)
+        await call.response(200)
+        await end(call, rung)
+
+
 LAN = Place("192.0.2.1", frozenset({"192.0.2.7"}))
 PAIRED = Place("192.0.2.1", frozenset({"192.0.2.8"}), must_encrypt=True)
 HERE = Place("127.0.0.1", frozenset({"127.0.0.1"}))

@@ -169,8 +169,8 @@ class FakeMedia:
     async def answer_from_phone(self, sdp: bytes) -> bytes:
         return self._turn(sdp, b">mesh")
 
-    def secure_offer(self, sdp: bytes, _said: bytes) -> bytes:
-        return sdp + b">srtp"
+    def secure_offer(self, sdp: bytes, _said: bytes, *, rings_alone: bool = False) -> bytes:
+        return sdp + (b">srtp alone" if rings_alone else b">srtp")
 
     def transport_fragment(self) -> bytes | None:
         return self.fragment

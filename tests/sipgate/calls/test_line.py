@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from sipgate.calls.joint import Joint
 from sipgate.calls.line import MeshLine, PhoneLine
 from sipgate.calls.sending import Sender
 from sipgate.identity import NodeIdentity
@@ -15,6 +16,8 @@ from sipgate.protocol.message import Request
 from sipgate.protocol.uri import Uri
 from sipgate.transport import Address, FlowSide, Hop, TransportName
 from sipgate.ways import Way, ways_to
+
+from .fake_legs import FakeMedia
 
 IDENTITY = NodeIdentity(Ed25519PrivateKey.generate(), lambda: 0.0)
 KEY = IDENTITY.node_public_key
@@ -125,6 +128,17 @@ def test_keys_go_over_tls_or_stay_on_this_machine() -> None:
         with pytest.raises(MediaRefused, match="keys of its encryption in the clear"):
             phone(way).check(KEYED)
         phone(way).check(KEYED.replace(b"SAVP", b"AVP"))  # beside plain RTP nobody uses them
+
+
+async def test_an_offer_is_fitted_to_a_phone_that_has_to_encrypt_or_has_done_so() -> None:
+    joint = Joint()
+    line, plain = phone(Hop("udp", "127.0.0.1", 5062)), b"v=0\r\nm=audio 4000 RTP/AVP 0\r\n"
+    assert joint.fit(plain, line, KEYED) == plain, "phones that talk directly do as they agree"
+    joint.media = FakeMedia()
+    assert joint.fit(plain, line) == joint.fit(plain, line, plain) == plain
+    assert joint.fit(plain, line, KEYED) == plain + b">srtp"
+    joint.rings_alone = True
+    assert joint.fit(plain, line, KEYED) == plain + b">srtp alone"
 
 
 def test_who_has_to_encrypt_says_nothing_else() -> None:
