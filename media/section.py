@@ -1,16 +1,15 @@
 """The m= sections of a call: the two legs of each, and the bridge between them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from .bridge import Bridge
 from .mesh_leg import MeshLeg
-from .phone_crypto import PhoneCrypto, own_keys
+from .phone_keys import PhoneKeys, Take
 from .phone_leg import PhoneLeg
 from .protocol import fragment
 from .protocol.phone_side import OwnPort, PhoneMedia
 from .protocol.quality import Reception
-from .protocol.sdes import Crypto
 from .protocol.transport import Setup, Transport
 
 
@@ -20,14 +19,11 @@ class Section:
 
     media: str
     phone: PhoneLeg
+    keys: PhoneKeys
     mesh: MeshLeg
     bridge: Bridge | None = None
     is_live: bool = True
     reception: Reception = field(default_factory=Reception)
-    crypto: PhoneCrypto = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.crypto = PhoneCrypto(self.phone)
 
 
 class Sections(dict[int, Section]):
@@ -64,31 +60,28 @@ class Sections(dict[int, Section]):
             for index, one in self.live()
         )
 
-    def aim(
-        self, sides: Sequence[PhoneMedia | None], take: Callable[[PhoneCrypto, tuple[Crypto, ...]], None]
-    ) -> None:
-        """Send where our phone's description says; `take` is told of the keys in it."""
-        for index, side in enumerate(sides):
+    def aim(self, sides: Sequence[PhoneMedia | None], take: Take) -> None:
+        """Send where our phone's description says; `take` is told how it encrypts."""
+        for index, section in self.items():
+            side = sides[index] if index < len(sides) else None
+            take(section.keys, side)
             if side is not None:
-                take(self[index].crypto, side.keys)
-                self[index].phone.aim(side)
+                section.phone.aim(side)
 
     def settle(self) -> None:
         """Our phone's latest offer is being answered."""
         for section in self.values():
-            section.crypto.settle()
+            section.keys.settle(is_on=section.is_live)
 
     async def aclose(self) -> None:
         """Free all sockets and keys."""
         for section in self.values():
             await section.mesh.aclose()
             await section.phone.aclose()
-            section.crypto.close()
+            section.keys.close()
 
     def own_port(self, index: int, side: Transport | None, *, offer: bool = False) -> OwnPort | None:
         """Return where our phone is to send, None for a section that is off."""
         if side is None:
             return None
-        section = self[index]
-        keys = own_keys(section.crypto, (one.crypto for one in self.values()), is_offer=offer)
-        return OwnPort(section.phone.port, mux=section.phone.mux and not offer, keys=keys)
+        return self[index].keys.own_port([one.keys for one in self.values()], is_offer=offer)
