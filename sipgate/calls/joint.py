@@ -53,7 +53,7 @@ class Joint:
         Raise `MediaRefused` when it must not get it.
         """
         if line.must_encrypt and self.media is not None:
-            offer = self.media.secure_offer(offer, said)
+            offer = self.media.secure_offer(offer, said, by_dtls=line.by_dtls)
         line.check(offer)
         return offer
 

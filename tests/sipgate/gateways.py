@@ -142,8 +142,8 @@ class PassThrough:
     async def answer_from_phone(self, sdp: bytes) -> bytes:
         return self._mark(sdp, "answer-out")
 
-    def secure_offer(self, sdp: bytes, _said: bytes) -> bytes:
-        return sdp.replace(b"RTP/AVP", b"RTP/SAVP")
+    def secure_offer(self, sdp: bytes, _said: bytes, *, by_dtls: bool) -> bytes:
+        return sdp.replace(b"RTP/AVP", b"UDP/TLS/RTP/SAVP" if by_dtls else b"RTP/SAVP")
 
     def transport_fragment(self) -> bytes | None:
         return self.fragment
