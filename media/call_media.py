@@ -13,7 +13,7 @@ from .hearing_watch import HearingWatch
 from .jobs import Job, Jobs
 from .mesh_leg import MeshLeg
 from .parties import Parties
-from .phone_dtls import DtlsCall
+from .phone_association import DtlsCall
 from .phone_keys import PhoneKeys, encrypted
 from .phone_leg import PhoneLeg
 from .ports import Endorser, Retained

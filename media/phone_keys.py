@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Collection, Iterable
 
+from .phone_association import DtlsCall
 from .phone_crypto import PhoneCrypto, own_keys, secured
-from .phone_dtls import DtlsCall, PhoneDtls, speaks_dtls, with_associations
+from .phone_dtls import PhoneDtls, speaks_dtls, with_associations
 from .phone_leg import PhoneLeg
 from .protocol.phone_side import OwnPort, PhoneMedia
 
@@ -22,7 +23,7 @@ class PhoneKeys:
             return
         self.dtls.check(side.dtls, is_answer=False)
         self.crypto.take_offer(side.keys)
-        self.dtls.take_offer(side.dtls)
+        self.dtls.take_offer(side)
 
     def settle(self, *, is_on: bool) -> None:
         """The phone's latest offer is being answered, and the section is on or off."""
@@ -43,7 +44,7 @@ class PhoneKeys:
             self.crypto.take_answer(side.keys)
         else:
             self.crypto.take_answer(())
-            self.dtls.take_answer(side.dtls)
+            self.dtls.take_answer(side)
 
     def own_port(self, of_the_call: Collection["PhoneKeys"], *, is_offer: bool) -> OwnPort:
         """Return what the phone that is in the call is told: a section more is encrypted as the others are."""
@@ -73,5 +74,5 @@ def encrypted(sdp: bytes, keys: Iterable[PhoneKeys], said: bytes, *, by_dtls: bo
     """
     sections = list(keys)
     if speaks_dtls(said) if said else by_dtls:
-        return with_associations(sdp, [one.dtls for one in sections])
+        return with_associations(sdp, [one.dtls for one in sections], said)
     return secured(sdp, [one.crypto for one in sections], said)

@@ -13,7 +13,7 @@ from functools import partial
 
 from .errors import MediaError, MediaRefused, first_of
 from .jobs import Job, Jobs
-from .phone_dtls import DtlsCall
+from .phone_association import DtlsCall
 from .phone_keys import PhoneKeys, Take, encrypted
 from .phone_leg import PhoneLeg
 from .protocol.phone_side import PhoneMedia, for_phone, phone_media, without_dtls
@@ -61,8 +61,7 @@ class RelaySide:
     async def keyed(self) -> None:
         """Wait until this side has set up what it has agreed to."""
         for keys in self.keys.values():
-            if keys.dtls.is_used:
-                await keys.dtls.keyed.wait()
+            await keys.dtls.keyed()
 
     def described(
         self, description: SessionDescription, sides: Sequence[PhoneMedia | None], *, is_offer: bool

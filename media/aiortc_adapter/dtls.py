@@ -286,10 +286,13 @@ class DtlsSession:
         if self._dtls._task is not None:
             await asyncio.wait({self._dtls._task})
 
-    async def aclose(self) -> None:
-        """Say goodbye (close_notify) and end aiortc's data pump."""
+    async def aclose(self, *, quietly: bool = False) -> None:
+        """Say goodbye (close_notify), or `quietly` do not, and end aiortc's data pump."""
         pump = self._dtls._task
-        await self._dtls.stop()
+        if pump is not None and quietly:
+            pump.cancel()
+        else:
+            await self._dtls.stop()
         if pump is not None:
             await asyncio.wait({pump})
             if not pump.cancelled():

@@ -12,8 +12,8 @@ from tests.interop.test_encrypted_phones import ONE_SECOND, RATE, Home, home_of,
 from tests.kit.capture import Capture, PhoneTraffic
 from tests.kit.linphone import Linphone
 from tests.kit.packets import Packet
-from tests.kit.site import answer, ended, ring, secured
-from tests.kit.speech import main_frequency, make_tone, read_wav, voiced_frames
+from tests.kit.site import answer, ended, phone_of, ring, secured
+from tests.kit.speech import frames_recognised, main_frequency, make_tone, read_wav, voiced_frames
 
 pytestmark = [pytest.mark.interop, pytest.mark.namespaces, pytest.mark.asyncio(loop_scope="module")]
 
@@ -173,3 +173,26 @@ async def test_another_kind_of_phone_does_it_too(home: Home, tmp_path: Path, *, 
         assert len(voiced_frames(heard)) * 160 / rate > 1
         assert_dtls_and_srtp_alone(home, start, clear.heard() + clear.spoken())
     await devices(home.data, "revoke", "study")
+
+
+@pytest.mark.parametrize("by_neighbour", [True, pytest.param(False, marks=pytest.mark.long)])
+async def test_a_phone_that_is_sent_on_keeps_its_association(home: Home, *, by_neighbour: bool) -> None:
+    site = home.alice if by_neighbour else home.bob
+    async with home.phone(by_dtls=True) as paired, phone_of(site.node, home.bob.speech) as other:
+        start = len(home.wire.packets)
+        clear, wire = site.traffic(other), PhoneTraffic(home.wire, paired.rtp_ports)
+        await ring(paired, other, site.node.uri)
+        await answer(paired, other)
+        await clear.until_heard(ONE_SECOND)
+        await other.transfer("sip:echo@mesh")
+        moved = await home.alice.node.event("call_transferred")
+        assert moved["part"] == "transferee"
+        await home.alice.node.event("call_secured", call=moved["into"])
+        wire.forget()
+        await wire.until_heard(4 * ONE_SECOND)
+        await paired.hang_up()
+        await home.alice.node.event("call_ended", call=moved["into"])
+        heard = read_wav(paired.recordings()[-1])[1][-3 * RATE :]
+        own = frames_recognised(heard, read_wav(home.alice.speech[RATE])[1])
+        assert own > ONE_SECOND // 2, "its own voice, from the echo"
+        assert_dtls_and_srtp_alone(home, start, clear.heard() + clear.spoken())

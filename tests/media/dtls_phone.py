@@ -124,9 +124,13 @@ class DtlsPhone(Phone):
         for session in self.sessions:
             await session.aclose()
         self.sessions.clear()
+        self.stop_sorting()
+        await until(lambda: all(task.done() for task in self._sorting))
+
+    def stop_sorting(self) -> None:
+        """Let the datagrams lie that come from now on."""
         for task in self._sorting:
             task.cancel()
-        await until(lambda: all(task.done() for task in self._sorting))
 
 
 def keyed(leg: Any) -> bool:

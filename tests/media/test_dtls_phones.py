@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import AsyncIterator
 
 import pytest
 
-import media.phone_dtls
+import media.phone_association
 from media.errors import MediaRefused
+from media.phone_association import KEYED
 from media.relay import Relay, RelaySide
 
 from .call_pair import LOOPBACK, Pair, Phone, call, rtp, sender_report, until
@@ -81,7 +83,7 @@ async def test_hold_and_resume_go_on_under_the_same_keys() -> None:
 
 
 async def test_a_phone_that_does_not_set_it_up_ends_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(media.phone_dtls, "CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr(media.phone_association, "CONNECT_SECONDS", 0.2)
     caller = DtlsPhone()
     async with call(caller={"phone": caller}) as pair:
         await pair.ring(caller.offer())
@@ -89,7 +91,7 @@ async def test_a_phone_that_does_not_set_it_up_ends_the_call(monkeypatch: pytest
         await pair.secured()
         await pair.caller.media.connected()
         async with asyncio.timeout(3):
-            assert await pair.caller.media.failed() == (480, media.phone_dtls.NOT_SET_UP)
+            assert await pair.caller.media.failed() == (480, media.phone_association.NOT_SET_UP)
         with pytest.raises(MediaRefused, match="did not set up"):
             await pair.caller.media.offer_from_phone(caller.offer(version=2))
 
@@ -102,24 +104,80 @@ async def test_a_call_that_is_over_leaves_no_association() -> None:
         async with asyncio.timeout(3):
             await ended
         assert pair.caller.media._sections[0].phone.dtls_sinks is None
+        await pair.callee.media.aclose()
+        gc.collect()
+        assert not {place for place in KEYED if place[0] == caller.certificate.fingerprint}
+
+
+async def test_a_phone_that_goes_into_another_call_takes_its_keys_along() -> None:
+    phone, other = DtlsPhone(tls_id="t" * 20), Phone()
+    async with call(caller={"phone": phone}) as old, relay(other) as new:
+        await old.ring(phone.offer())
+        mesh = await old.callee.media.answer_from_phone(old.callee.phone.sdp())
+        first = phone.told(await old.caller.media.answer_from_mesh(mesh))
+        await old.secured()
+        await phone.connect()
+        await until(lambda: keyed(old.caller.media._sections[0].phone))
+        phone.say(rtp(1))
+        await old.callee.phone.hears(rtp(1))
+        said = phone.offer()
+        await new.offer_from_phone(said)
+        told = phone.told(await new.answer_from_mesh(other.sdp()))
+        assert told == first
+        await new.answer_from_phone(phone.description("active"))
+        await old.caller.media.aclose()
+        assert phone.sessions[0]._dtls.state == "connected", "it was not told goodbye"
+        phone.say(rtp(2))
+        await other.hears(rtp(2))
+        new._near.legs[0].send(rtp(3))
+        await phone.is_told(rtp(3))
+        await phone.hang_up()
+
+
+async def test_a_phone_that_shakes_hands_in_the_other_call_again_may() -> None:
+    phone, other = DtlsPhone(), Phone()
+    async with relay(other, phone) as it:
+        offered = it.secure_offer(await it.offer_from_phone(other.sdp()), b"", by_dtls=True)
+        other.listen_to(await it.answer_from_mesh(phone.answer(offered)))
+        await phone.connect()
+        await it.connected()
+        first = phone.node_dtls
+        async with relay() as new:
+            offered = new.secure_offer(
+                await new.offer_from_phone(other.sdp()), phone.description("active"), by_dtls=False
+            )
+            assert phone.told(offered) == first
+            other.listen_to(await new.answer_from_mesh(phone.answer(offered)))
+            before = phone.srtp.copy()
+            await phone.sessions.pop().aclose(quietly=True)
+            phone.srtp.clear()
+            phone.stop_sorting()
+            await phone.connect()
+            phone.say(rtp(1))
+            await other.hears(rtp(1))
+            late = before[0][0].process(rtp(2))
+            assert late is not None
+            phone.send(late)
+            leg = new._far.legs[0]
+            await until(lambda: leg.dropped.get("phone_forged") == 1)
 
 
 @contextlib.asynccontextmanager
-async def relay(near: Phone, far: Phone) -> AsyncIterator[Relay]:
+async def relay(*phones: Phone) -> AsyncIterator[Relay]:
     made = Relay(*(RelaySide(LOOPBACK, frozenset({LOOPBACK})) for _ in range(2)))
     async with asyncio.TaskGroup() as group:
         group.create_task(made.run())
-        for phone in (near, far):
+        for phone in phones:
             await phone.open()
         try:
             yield made
         finally:
-            for phone in (near, far):
+            for phone in phones:
                 if isinstance(phone, DtlsPhone):
                     await phone.hang_up()
             await made.aclose()
             await made.aclose()
-            for phone in (near, far):
+            for phone in phones:
                 phone.close()
 
 
@@ -159,7 +217,7 @@ async def test_the_node_relays_between_keys_in_descriptions_and_dtls_and_waits_f
 async def test_a_phone_of_a_relayed_call_that_does_not_set_it_up_ends_that(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(media.phone_dtls, "CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr(media.phone_association, "CONNECT_SECONDS", 0.2)
     near, far = Phone(), DtlsPhone()
     async with relay(near, far) as it:
         offered = it.secure_offer(await it.offer_from_phone(near.sdp()), b"", by_dtls=True)
@@ -168,4 +226,4 @@ async def test_a_phone_of_a_relayed_call_that_does_not_set_it_up_ends_that(
             async with asyncio.timeout(0.5):
                 await it.connected()
         async with asyncio.timeout(3):
-            assert await it.failed() == (480, media.phone_dtls.NOT_SET_UP)
+            assert await it.failed() == (480, media.phone_association.NOT_SET_UP)

@@ -7,11 +7,11 @@ from functools import partial
 
 import pytest
 
-import media.phone_dtls
+import media.phone_association
 from media.aiortc_adapter.dtls import CallCertificate
 from media.errors import MediaError, MediaRefused, first_of
 from media.jobs import Job, Jobs
-from media.phone_dtls import MAX_QUEUED, DtlsCall, DtlsPort
+from media.phone_association import MAX_QUEUED, DtlsCall, DtlsPort
 from media.phone_keys import PhoneKeys, encrypted
 from media.phone_leg import PhoneLeg
 from media.protocol.phone_side import OwnPort, for_phone, phone_media
@@ -145,7 +145,7 @@ async def test_a_phone_that_is_called_takes_either_side(role: str, *, is_server:
         await phone.connect()
         await until(lambda: keyed(it.leg))
         assert it.keys.dtls._standing is not None
-        assert it.keys.dtls._standing.is_server is is_server
+        assert it.keys.dtls._standing.association.is_server is is_server
         phone.say(rtp(1))
         await until(lambda: it.said == [rtp(1)])
 
@@ -312,7 +312,7 @@ async def test_somebody_else_than_described_gets_no_keys_and_the_call_ends() -> 
 async def test_a_phone_that_never_begins_ends_the_call_once_it_is_answered(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(media.phone_dtls, "CONNECT_SECONDS", 0.1)
+    monkeypatch.setattr(media.phone_association, "CONNECT_SECONDS", 0.1)
     phone = DtlsPhone()
     async with scene(phone) as it:
         it.take_offer(phone.offer())
@@ -321,11 +321,11 @@ async def test_a_phone_that_never_begins_ends_the_call_once_it_is_answered(
         assert not it.failure.done(), "it still rings"
         it.call.expected.set()
         error = await it.failed()
-        assert (error.status, error.reason) == (480, media.phone_dtls.NOT_SET_UP)
+        assert (error.status, error.reason) == (480, media.phone_association.NOT_SET_UP)
 
 
 async def test_a_phone_that_closes_it_ends_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(media.phone_dtls, "GOODBYE_SECONDS", 0.1)
+    monkeypatch.setattr(media.phone_association, "GOODBYE_SECONDS", 0.1)
     phone = DtlsPhone()
     async with scene(phone) as it:
         await it.connect(phone)
@@ -346,8 +346,8 @@ async def test_nonsense_in_place_of_a_handshake_ends_the_call() -> None:
 async def test_a_section_that_is_off_needs_none_and_what_comes_later_is_another_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(media.phone_dtls, "GOODBYE_SECONDS", 0.05)
-    monkeypatch.setattr(media.phone_dtls, "CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr(media.phone_association, "GOODBYE_SECONDS", 0.05)
+    monkeypatch.setattr(media.phone_association, "CONNECT_SECONDS", 0.5)
     phone = DtlsPhone()
     async with scene(phone) as it:
         it.call.expected.set()
