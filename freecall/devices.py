@@ -8,7 +8,7 @@ import secrets
 import ssl
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, Literal, TypeGuard, get_args
 
 from overlay.addresses import reachable_endpoints
 from overlay.protocol.endpoint import Endpoint
@@ -25,6 +25,7 @@ from .store import DataDirectory
 
 MAX_DEVICES = 64
 SECRET_BYTES = 15
+Srtp = Literal["sdes", "dtls"]
 VERSION = 1
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
 CERTIFICATE_FILE, DEVICES_FILE = "phones-tls.pem", "devices.json"
@@ -36,12 +37,16 @@ class DeviceRefused(FreeCallError):
 
 @dataclass(frozen=True)
 class Device:
-    """One paired phone. `since` is in Unix seconds; a `plain` one may come in the clear."""
+    """One paired phone. `since` is in Unix seconds; a `plain` one may come in the clear.
+
+    `srtp` is how the keys of its media are agreed on when it is called; when it calls it says so itself.
+    """
 
     name: str
     since: float
     plain: bool = False
     secret: str = field(repr=False, default="")
+    srtp: Srtp = "sdes"
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,13 @@ class DeviceAccounts:
         user = self._own.by_username(self._username)
         if device is None or user is None or username != account_name(user, device):
             return None
-        return replace(user, secret=device.secret, device=device.name, may_be_plain=device.plain)
+        return replace(
+            user,
+            secret=device.secret,
+            device=device.name,
+            may_be_plain=device.plain,
+            by_dtls=device.srtp == "dtls",
+        )
 
     def by_uri(self, uri: str) -> LocalUser | None:
         """Return the user who is called by ``uri``."""
@@ -138,10 +149,10 @@ class DeviceDesk:
             self._seen[event["device"]] = event.at
 
     def all(self) -> list[dict[str, Any]]:
-        """Return the devices by name: ``name``, ``since``, ``plain``, ``seen`` (None: not since the start)."""
+        """Return the devices by name: ``name``, ``since``, ``plain``, ``srtp``, ``seen`` (None: not yet)."""
         return [self._shown(device) for _, device in sorted(self.accounts.devices.items())]
 
-    async def add(self, name: str, *, plain: bool = False) -> dict[str, Any]:
+    async def add(self, name: str, *, plain: bool = False, srtp: str = "sdes") -> dict[str, Any]:
         """Pair a device; return it with ``account``, what the phone must know, secret included: it is shown once.
 
         Raises:
@@ -153,7 +164,9 @@ class DeviceDesk:
             raise DeviceRefused(f"There is a device {name} already. Revoke it first, or choose another name.")
         if len(self.accounts.devices) >= MAX_DEVICES:
             raise DeviceRefused(f"No more than {MAX_DEVICES} devices can be paired.")
-        device = Device(name, self._clock(), plain, secrets.token_urlsafe(SECRET_BYTES))
+        if not _is_srtp(srtp):
+            raise DeviceRefused("The keys of a phone's SRTP are agreed on by sdes or dtls.")
+        device = Device(name, self._clock(), plain, secrets.token_urlsafe(SECRET_BYTES), srtp)
         self._keep({**self.accounts.devices, name: device})
         await self._see_to_door()
         self._emit("device_paired", device=name, plain=plain)
@@ -223,6 +236,7 @@ class DeviceDesk:
             "name": device.name,
             "since": device.since,
             "plain": device.plain,
+            "srtp": device.srtp,
             "seen": self._seen.get(device.name),
         }
 
@@ -235,6 +249,7 @@ class DeviceDesk:
             device.secret,
             login=account_name(self._user, device),
             transport=transport,
+            by_dtls=device.srtp == "dtls",
         )
         return {
             "address": account.address,
@@ -257,6 +272,11 @@ def _parse(content: Any) -> dict[str, Device]:
         raise ValueError("unknown version")
     devices = [Device(**row) for row in content["devices"]]
     for device in devices:
-        if not (_NAME.fullmatch(device.name) and device.secret and type(device.plain) is bool):
+        is_sound = _NAME.fullmatch(device.name) and device.secret and type(device.plain) is bool
+        if not (is_sound and _is_srtp(device.srtp)):
             raise ValueError("no device")
     return {device.name: device for device in devices}
+
+
+def _is_srtp(word: object) -> TypeGuard[Srtp]:
+    return word in get_args(Srtp)

@@ -111,7 +111,7 @@ class MeshMedia:
         """
         await warm_up()
         if context.peer.trust == "plain":
-            return _plain_call(context)
+            return self._relayed(_plain_call(context))
         from media.call_media import CallMedia, Parties
         from media.certificate_stock import CertificateStock
 
@@ -158,7 +158,11 @@ class MeshMedia:
         from media.relay import Relay, RelaySide
 
         sides = (RelaySide(side.host, side.allowed) for side in (calling, called))
-        return GatewayCallMedia(Relay(*sides))
+        return self._relayed(Relay(*sides))
+
+    def _relayed(self, relay: Relay) -> GatewayCallMedia:
+        self._supervisor.start(relay.run(), name="media of a call that is relayed")
+        return GatewayCallMedia(relay)
 
     async def _carry(self, media: CallMedia, peer_host: str) -> None:
         """Run the media of a call; while there are calls, this machine's addresses are watched for them."""
@@ -264,19 +268,17 @@ def _is_anonymous(context: MediaContext) -> bool:
     return context.anonymous or context.peer.trust == "anonymous"
 
 
-def _plain_call(context: MediaContext) -> GatewayCallMedia:
+def _plain_call(context: MediaContext) -> Relay:
     """Return the media of a call to a plain domain: not encrypted, and never told as secured."""
     from media.plain_call import PlainCall
 
-    return GatewayCallMedia(
-        PlainCall(
-            phone_host=context.phone_host,
-            phone_allowed=context.phone_allowed,
-            far_host=own_address_towards(context.peer_host),
-            peer_host=context.peer_host,
-            may_reach=context.may_reach,
-            anonymous=context.anonymous,
-        )
+    return PlainCall(
+        phone_host=context.phone_host,
+        phone_allowed=context.phone_allowed,
+        far_host=own_address_towards(context.peer_host),
+        peer_host=context.peer_host,
+        may_reach=context.may_reach,
+        anonymous=context.anonymous,
     )
 
 
@@ -306,10 +308,10 @@ class GatewayCallMedia:
         with refusals():
             return await self._media.answer_from_phone(sdp)
 
-    def secure_offer(self, sdp: bytes, said: bytes, *, rings_alone: bool = False) -> bytes:
+    def secure_offer(self, sdp: bytes, said: bytes, *, by_dtls: bool, rings_alone: bool) -> bytes:
         """Turn an offer for the phones into one for a phone that has to encrypt."""
         with refusals():
-            return self._media.secure_offer(sdp, said, rings_alone=rings_alone)
+            return self._media.secure_offer(sdp, said, by_dtls=by_dtls, rings_alone=rings_alone)
 
     def transport_fragment(self) -> bytes | None:
         """Return our transport, or None when there is none to send."""

@@ -11,7 +11,8 @@ from .store import DataDirectory
 class SipAccount:
     """What a phone must know: where the node listens, the user, the secret and the domain.
 
-    `login` is the name that it authenticates with, if that is another than the user's. Over TLS its media is SRTP.
+    `login` is the name that it authenticates with, if that is another than the user's. Over TLS its media is SRTP,
+    under keys that stand in the descriptions or come `by_dtls`.
     """
 
     address: str
@@ -20,6 +21,7 @@ class SipAccount:
     secret: str = field(repr=False)
     login: str = ""
     transport: str = ""
+    by_dtls: bool = False
 
     @property
     def auth_user(self) -> str:
@@ -34,16 +36,18 @@ class SipAccount:
 
 def baresip(account: SipAccount) -> str:
     """Return a line for baresip's ``accounts`` file."""
+    encryption = f";mediaenc={'dtls_srtp' if account.by_dtls else 'srtp-mand'}" if account.is_secure else ""
     return (
         f"<sip:{account.username}@{account.domain}>;auth_user={account.auth_user};auth_pass={account.secret}"
         f';outbound="sip:{account.address};transport={account.transport or "udp"}"'
-        f"{';mediaenc=srtp-mand' if account.is_secure else ''};regint=300\n"
+        f"{encryption};regint=300\n"
     )
 
 
 def linphone(account: SipAccount) -> str:
     """Return Linphone's remote provisioning XML (``--fetch-config``)."""
     transport = account.transport or "tcp"
+    encryption = "dtls" if account.by_dtls else "srtp"
     entries = {
         "proxy_0": {
             "reg_proxy": f"<sip:{account.address};transport={transport}>",
@@ -63,7 +67,7 @@ def linphone(account: SipAccount) -> str:
         },
         "sip": {
             "default_proxy": "0",
-            "media_encryption": "srtp" if account.is_secure else "none",
+            "media_encryption": encryption if account.is_secure else "none",
             "media_encryption_mandatory": "1" if account.is_secure else "0",
         },
     }

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from .aiortc_adapter.dtls import CallCertificate
 from .bridge import Bridge, Gate
 from .browser_leg import BrowserLeg
-from .errors import MediaError, MediaRefused
+from .errors import MediaError, MediaRefused, first_of
 from .events import MediaStatistics
 from .jobs import Jobs
 from .phone_leg import RELATCH_SECONDS, PhoneLeg
 from .protocol.browser_side import browser_transports, for_browser, for_plain
-from .protocol.phone_side import OwnPort, PhoneMedia, phone_media
+from .protocol.phone_side import OwnPort, PhoneMedia, plain_media
 from .protocol.sdp import SessionDescription
 from .protocol.transport import Setup, Transport
 from .sockets import Address
@@ -88,7 +88,7 @@ class BrowserPhone:
         try:
             await self._jobs.run()
         except* MediaError as errors:
-            first = _first(errors)
+            first = first_of(errors)
             self._media_failed(first.status, first.reason)
         finally:
             try:
@@ -109,7 +109,7 @@ class BrowserPhone:
     async def answer_to_browser(self, sdp: bytes) -> bytes:
         """Turn the plain answer into the browser's; the latest answer gets the sound."""
         answer = self._parse_answer(sdp)
-        plain = phone_media(answer)
+        plain = plain_media(answer)
         self._check_fits(plain)
         self._aim(plain)
         self._start(plain)
@@ -118,7 +118,7 @@ class BrowserPhone:
     async def offer_to_browser(self, sdp: bytes) -> bytes:
         """Turn a plain offer or re-offer into the browser's."""
         offer = self._parse(sdp)
-        plain = phone_media(offer)
+        plain = plain_media(offer)
         theirs = [None if side is None else side.host or LOOPBACK for side in plain]
         hosts = [None if host is None else (self._towards(host), host) for host in theirs]
         await self._open_sections(hosts, controlling=True)
@@ -241,8 +241,3 @@ class BrowserPhone:
             await section.browser.aclose()
             await section.plain.aclose()
         self._is_released = True
-
-
-def _first(errors: BaseExceptionGroup[MediaError]) -> MediaError:
-    first = errors.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first

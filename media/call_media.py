@@ -7,21 +7,22 @@ from functools import partial
 from .aiortc_adapter.dtls import CallCertificate
 from .assurance import Assurance, CallIdentity
 from .bridge import Bridge
-from .errors import MediaError, MediaRefused
+from .errors import MediaError, MediaRefused, first_of
 from .events import MediaEvent, MediaFailed, MediaStatistics
 from .hearing_watch import HearingWatch
 from .jobs import Job, Jobs
 from .mesh_leg import MeshLeg
 from .parties import Parties
-from .phone_crypto import PhoneCrypto, secured
+from .phone_association import DtlsCall
+from .phone_keys import PhoneKeys, encrypted
 from .phone_leg import PhoneLeg
 from .phones_watch import PhonesWatch
 from .ports import Endorser, Retained
 from .protocol import fragment
+from .protocol.far_keys import with_keys_of_phones
 from .protocol.mesh_side import for_mesh, mesh_transports
 from .protocol.nameless import nameless, nameless_rtcp
-from .protocol.phone_keys import with_keys_of_phones
-from .protocol.phone_side import PhoneMedia, for_phone, phone_media
+from .protocol.phone_side import PhoneMedia, for_phone, phone_media, without_dtls
 from .protocol.quality import clock_rate
 from .protocol.sdp import SessionDescription
 from .protocol.transcript import Role
@@ -95,6 +96,7 @@ class CallMedia:
         )
         self._quality = QualityWatch(call_id, on_event)
         self._start(self._quality.run)
+        self._phones_dtls = DtlsCall(self._start)
         self._sections = Sections()
         self._renewal = Renewal(call_id, self._sections, on_event)
         self._offer: SessionDescription | None = None
@@ -123,10 +125,11 @@ class CallMedia:
 
     async def offer_from_phone(self, sdp: bytes) -> bytes:
         """Turn the phone's offer or re-offer into the offer for the mesh."""
-        offer = self._parse(sdp)
-        phone = phone_media(offer)
+        described = self._parse(sdp)
+        phone = phone_media(described)
+        offer = without_dtls(described, phone)
         await self._open_sections(offer, phone)
-        self._sections.aim(phone, PhoneCrypto.take_offer)
+        self._sections.aim(phone, PhoneKeys.take_offer)
         self._offer = offer
         self._revealed = self._early or self._answered or not self._is_caller
         return self._for_mesh(offer, phone, "actpass")
@@ -156,23 +159,26 @@ class CallMedia:
 
     async def answer_from_phone(self, sdp: bytes) -> bytes:
         """Turn a phone's answer into the answer for the mesh; the latest phone to answer gets the media."""
-        answer = self._parse_answer(sdp)
-        phone = phone_media(answer)
+        described = self._parse_answer(sdp)
+        phone = phone_media(described)
+        answer = without_dtls(described, phone, self._offer)
         if any(side and index not in self._sections for index, side in enumerate(phone)):
             raise MediaRefused("The phone answers a section that was not offered")
-        self._sections.aim(phone, PhoneCrypto.take_answer)
+        self._sections.aim(phone, PhoneKeys.take_answer)
         self._revealed = True
         self._answer(phone)
         self._phones.see_srtp(is_end_to_end=self._sections.are_end_to_end)
         return self._for_mesh(answer, phone, self._setup)
 
-    def secure_offer(self, sdp: bytes, said: bytes, *, rings_alone: bool = False) -> bytes:
+    def secure_offer(
+        self, sdp: bytes, said: bytes, *, by_dtls: bool = False, rings_alone: bool = False
+    ) -> bytes:
         """Turn an offer for our phones into one for a phone that has to encrypt, and has `said` this last.
 
         One that `rings_alone` may do so from end to end.
         """
-        cryptos = (section.crypto for section in self._sections.values())
-        return secured(sdp, cryptos, said, rings_alone=rings_alone)
+        keys = (section.keys for section in self._sections.values())
+        return encrypted(sdp, keys, said, by_dtls=by_dtls, rings_alone=rings_alone)
 
     def transport_fragment(self) -> bytes | None:
         """Return our transport as application/trickle-ice-sdpfrag, or None when it must not go out that way.
@@ -234,9 +240,13 @@ class CallMedia:
     async def connected(self) -> None:
         """Wait until sound may go both ways: ICE and DTLS have been through, and nothing is muted.
 
-        Each side's Finished answers what the other has sent, so keys prove the path in both directions.
+        Each side's Finished answers what the other has sent, so keys prove the path in both directions. Called when
+        the call is answered: our phone, if it does DTLS with us, is expected to begin as soon as it hears of that.
         """
+        if not self._is_caller:
+            self._phones_dtls.expected.set()
         await self._assurance.passable.wait()
+        self._phones_dtls.expected.set()
 
     async def failed(self) -> tuple[int, str]:
         """Wait until the media has failed for good; return (status, reason)."""
@@ -302,8 +312,8 @@ class CallMedia:
             except MediaError as error:
                 await mesh.aclose()
                 raise MediaRefused(error.reason, status=error.status) from error
-            opened = Section(section.media, phone, mesh, may_share=not self._anonymous)
-            self._sections[index] = opened
+            keys = PhoneKeys(phone, self._phones_dtls, may_share=not self._anonymous)
+            opened = self._sections[index] = Section(section.media, phone, keys, mesh)
             self._start(partial(self._guard, opened))
 
     async def _guard(self, section: Section) -> None:
@@ -369,7 +379,7 @@ class CallMedia:
         try:
             await job()
         except* MediaError as errors:
-            self._fail(_first(errors))
+            self._fail(first_of(errors))
 
     def _fail(self, error: MediaError) -> None:
         if self._failure.done() or self._is_closed:
@@ -386,8 +396,3 @@ class CallMedia:
         self._quality.end()
         await self._sections.aclose()
         self._is_released = True
-
-
-def _first(errors: BaseExceptionGroup[MediaError]) -> MediaError:
-    first = errors.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first

@@ -1,5 +1,5 @@
 """The failures that the media of a call raises; they are defined beside the rules that find them."""
 
-from .protocol.errors import MediaError, MediaRefused
+from .protocol.errors import MediaError, MediaRefused, first_of
 
-__all__ = ["MediaError", "MediaRefused"]
+__all__ = ["MediaError", "MediaRefused", "first_of"]

@@ -8,7 +8,7 @@ from weakref import WeakValueDictionary
 from .aiortc_adapter.srtp import SUITES, Srtp
 from .phone_leg import PhoneLeg
 from .protocol.errors import MediaRefused
-from .protocol.phone_keys import of_each_suite
+from .protocol.far_keys import of_each_suite
 from .protocol.phone_side import keys_of, with_keys
 from .protocol.sdes import KEY_AND_SALT_BYTES, Crypto
 from .protocol.sdp import MediaDescription, SessionDescription

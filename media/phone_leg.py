@@ -6,7 +6,7 @@ from typing import cast
 
 from .errors import MediaError
 from .protocol.phone_side import PhoneMedia
-from .protocol.rtp import MAX_PACKET_BYTES, RTP_HEADER_BYTES, is_passable, is_rtcp
+from .protocol.rtp import MAX_PACKET_BYTES, RTP_HEADER_BYTES, is_dtls, is_passable, is_rtcp
 from .protocol.zrtp import is_zrtp
 from .sealing import Inward, Outward
 from .sockets import LOOP_SOCKETS, Address, Sockets
@@ -16,6 +16,7 @@ RELATCH_SECONDS = 2.0
 
 _PORT_ATTEMPTS = 64
 Path = tuple[Callable[[bytes, Address], None], Address]
+DtlsSink = Callable[[bytes, Address], None]
 
 
 class _Socket(asyncio.BaseProtocol):
@@ -50,6 +51,8 @@ class PhoneLeg:
     packet that is taken goes to `sink`, in the same call, or to `zrtp_sink` if it is ZRTP. `path` is how and
     where RTP goes out, once that is known.
     Beside SRTP no ZRTP passes: the phone has its keys already.
+    DTLS is told from RTP by its first byte (RFC 7983), and goes to `dtls_sinks` while there are any: what came to the
+    port of RTP to the first, to that of RTCP to the second.
     `changed` is called when that is no longer so, or the source; `look` before it matters when it was heard last.
     """
 
@@ -60,6 +63,7 @@ class PhoneLeg:
         self._open_socket = sockets.open
         self.sink: Callable[[bytes], None] | None = None
         self.zrtp_sink: Callable[[bytes], None] | None = None
+        self.dtls_sinks: tuple[DtlsSink, DtlsSink] | None = None
         self.dropped: dict[str, int] = {}
         self.host = host
         self._allowed = allowed
@@ -70,6 +74,7 @@ class PhoneLeg:
         self._latched: Address | None = None
         self._usual: Address | None = None
         self._srtp: tuple[Outward, Inward] | None = None
+        self._srtcp: tuple[Outward, Inward] | None = None
         self.is_end_to_end = False
         self._is_shut = False
         self._last_heard = 0.0
@@ -117,13 +122,18 @@ class PhoneLeg:
         self.is_end_to_end = end_to_end
         self._change(srtp, is_shut=False)
 
+    def secure_rtcp(self, srtcp: tuple[Outward, Inward] | None) -> None:
+        """Beside encrypted RTP, take these for what goes and comes by the port of RTCP; None: nothing does."""
+        self._srtcp = srtcp
+
     def shut(self) -> None:
         """Let nothing pass until `secure` says how it goes."""
         self._change(None, is_shut=True)
 
     def _change(self, srtp: tuple[Outward, Inward] | None, *, is_shut: bool) -> None:
         self.changed()
-        self._srtp, self._is_shut = srtp, is_shut
+        self._srtp = self._srtcp = srtp
+        self._is_shut = is_shut
         self._usual = None
         self._send_rtp_to(self._rtp_remote)
 
@@ -155,21 +165,36 @@ class PhoneLeg:
 
     def send(self, packet: bytes) -> None:
         """Send one RTP or RTCP packet to the phone; before its address is known, drop it."""
-        remote, via = self._rtp_remote, self._rtp
+        remote, via, srtp = self._rtp_remote, self._rtp, self._srtp
         if 192 <= packet[1] <= 223 and not self.mux:
-            remote, via = self._rtcp_remote, self._rtcp
+            remote, via, srtp = self._rtcp_remote, self._rtcp, self._srtcp
         if remote is None or not self._sockets:
             self.drop("phone_address_unknown")
         elif self._is_plain:
             via.transport.sendto(packet, remote)
-        elif self._srtp is None:
+        elif srtp is None:
             self.drop("phone_before_keys")
         elif is_zrtp(packet):
             self.drop("zrtp_beside_srtp")
         else:
-            sealed = self._srtp[0].seal(packet)
+            sealed = srtp[0].seal(packet)
             if sealed is not None:
                 via.transport.sendto(sealed, remote)
+
+    def described(self) -> tuple[Address | None, Address | None]:
+        """Return where RTP and RTCP go."""
+        return self._rtp_remote, self._rtp_remote if self.mux else self._rtcp_remote
+
+    @property
+    def is_latched(self) -> bool:
+        """Whether the phone has been heard since its latest description."""
+        return self._latched is not None
+
+    def send_dtls(self, data: bytes, remote: Address, *, by_rtcp: bool) -> None:
+        """Send a DTLS datagram by one of the two ports; raise `ConnectionError` when they are closed."""
+        if not self._sockets:
+            raise ConnectionError("the ports are closed")
+        (self._rtcp if by_rtcp else self._rtp).transport.sendto(data, remote)
 
     def drop(self, cause: str) -> None:
         """Count a packet that is not passed on."""
@@ -192,7 +217,19 @@ class PhoneLeg:
         else:
             self._other_received(data, source)
 
+    def _dtls_received(self, data: bytes, source: Address, port: int) -> bool:
+        """Pass on what is DTLS; tell whether it was."""
+        if self.dtls_sinks is None or not data or not is_dtls(data[0]):
+            return False
+        if source[0] in self._allowed:
+            self.dtls_sinks[port](data, source)
+        else:
+            self.drop("phone_foreign_source")
+        return True
+
     def _other_received(self, data: bytes, source: Address) -> None:
+        if self._dtls_received(data, source, 0):
+            return
         sink = self.sink
         if is_zrtp(data):
             sink = self.zrtp_sink
@@ -202,24 +239,24 @@ class PhoneLeg:
         if source[0] not in self._allowed:
             self.drop("phone_foreign_source")
             return
-        packet = self._opened(data, source)
+        packet = self._opened(data, source, self._srtp)
         if packet is not None and self._is_latched(source):
             if sink is not None:
                 sink(packet)
             else:
                 self.drop("phone_before_keys")
 
-    def _opened(self, data: bytes, source: Address) -> bytes | None:
+    def _opened(self, data: bytes, source: Address, srtp: tuple[Outward, Inward] | None) -> bytes | None:
         """Return what the phone said; None when that cannot be known, or was not said by it."""
         if self._is_plain:
             return data
-        if self._srtp is None:
+        if srtp is None:
             self.drop("phone_before_keys")
             return None
         if is_zrtp(data):  # of itself it proves nothing, and would be taken for the phone
             self.drop("zrtp_beside_srtp")
             return None
-        sealer, opener = self._srtp
+        sealer, opener = srtp
         packet = opener.open(data, is_from_known=source == self._latched)
         return packet if packet is None or not is_rtcp(packet) else sealer.restored(packet)
 
@@ -237,11 +274,13 @@ class PhoneLeg:
         return True
 
     def _rtcp_received(self, data: bytes, source: Address) -> None:
+        if self._dtls_received(data, source, 1):
+            return
         if not is_passable(data) or not is_rtcp(data):
             self.drop("phone_not_rtcp")
         elif source[0] not in self._allowed:
             self.drop("phone_foreign_source")
-        elif (packet := self._opened(data, source)) is not None:
+        elif (packet := self._opened(data, source, self._srtcp)) is not None:
             self._rtcp_remote = source
             if self.sink is not None:
                 self.sink(packet)
@@ -251,7 +290,7 @@ class PhoneLeg:
     async def aclose(self) -> None:
         """Close both ports."""
         self.changed()
-        self.sink = self.zrtp_sink = self.path = None
+        self.sink = self.zrtp_sink = self.dtls_sinks = self.path = None
         sockets, self._sockets = self._sockets, []
         for bound in sockets:
             await bound.aclose()

@@ -1,4 +1,4 @@
-"""Media that a node relays from one side to the other as RTP, each side plain or under keys of its own (SDES).
+"""Media that a node relays from one side to the other as RTP, each side plain or under keys of its own (SDES, DTLS).
 
 For two phones of this node that cannot talk directly: one encrypts and the other one does not, or they are on
 networks that do not see each other.
@@ -7,17 +7,17 @@ networks that do not see each other.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 
-from .errors import MediaError, MediaRefused
-from .phone_crypto import PhoneCrypto, own_keys, secured
+from .errors import MediaError, MediaRefused, first_of
+from .jobs import Job, Jobs
+from .phone_association import DtlsCall
+from .phone_keys import PhoneKeys, Take, encrypted
 from .phone_leg import PhoneLeg
-from .protocol.phone_side import OwnPort, PhoneMedia, for_phone, phone_media
-from .protocol.sdes import Crypto
+from .protocol.phone_side import PhoneMedia, for_phone, phone_media, without_dtls
 from .protocol.sdp import SessionDescription
-
-Take = Callable[[PhoneCrypto, tuple[Crypto, ...]], None]
 
 
 class RelaySide:
@@ -25,7 +25,7 @@ class RelaySide:
 
     def __init__(self, host: str, allowed: frozenset[str]) -> None:
         self.legs: dict[int, PhoneLeg] = {}
-        self.cryptos: dict[int, PhoneCrypto] = {}
+        self.keys: dict[int, PhoneKeys] = {}
         self.host = host
         self._allowed = allowed
 
@@ -43,35 +43,40 @@ class RelaySide:
 
     def take(self, sides: Sequence[PhoneMedia | None], take: Take) -> None:
         """Send where this side's description says, under what it says of keys."""
-        for index, side in enumerate(sides):
+        for index, keys in self.keys.items():
+            side = sides[index] if index < len(sides) else None
+            take(keys, side)
             if side is not None:
-                take(self.cryptos[index], side.keys)
                 self.aim(self.legs[index], side)
 
     def aim(self, leg: PhoneLeg, side: PhoneMedia) -> None:
         """Send one section where this side wants it."""
         leg.aim(side)
 
-    def settle(self) -> None:
-        """This side's latest offer is being answered."""
-        for crypto in self.cryptos.values():
-            crypto.settle()
+    def settle(self, sides: Sequence[PhoneMedia | None]) -> None:
+        """This side's latest offer is being answered: `sides` are on."""
+        for index, keys in self.keys.items():
+            keys.settle(is_on=sides[index] is not None)
+
+    async def keyed(self) -> None:
+        """Wait until this side has set up what it has agreed to."""
+        for keys in self.keys.values():
+            await keys.dtls.keyed()
 
     def described(
         self, description: SessionDescription, sides: Sequence[PhoneMedia | None], *, is_offer: bool
     ) -> SessionDescription:
         """Return the other side's description with our ports on this side; what is off gets port 0."""
-        ports = [self._own_port(index, is_offer) if side else None for index, side in enumerate(sides)]
+        ports = [
+            self.keys[index].own_port(self.keys.values(), is_offer=is_offer) if side else None
+            for index, side in enumerate(sides)
+        ]
         return for_phone(description, self.host, ports)
-
-    def _own_port(self, index: int, is_offer: bool) -> OwnPort:
-        leg = self.legs[index]
-        keys = own_keys(self.cryptos[index], self.cryptos.values(), is_offer=is_offer)
-        return OwnPort(leg.port, mux=leg.mux and not is_offer, keys=keys)
 
 
 class Relay:
-    """The media of one call. `aclose()` frees it. The caller is on the `near` side, the callee on the `far` one.
+    """The media of one call. Start `run()` at once in a supervised task, as it owns the tasks of the call; `aclose()`
+    ends and frees it. The caller is on the `near` side, the callee on the `far` one.
 
     The methods take and return SDP bytes, raise `MediaRefused` and are called one at a time. Their names are those of
     `CallMedia`: the near side stands where the phone does there, the far side where the mesh does.
@@ -82,6 +87,21 @@ class Relay:
         self._far = far
         self._offer: SessionDescription | None = None
         self._is_closed = False
+        self._jobs = Jobs()
+        self._phones = {near: DtlsCall(self._start), far: DtlsCall(self._start)}
+        self._failure: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
+        self._running = asyncio.Event()
+        self._ended = asyncio.Event()
+
+    async def run(self) -> None:
+        """Own the tasks of this call until `aclose()`; what a phone does raises nothing."""
+        if self._is_closed:
+            return
+        self._running.set()
+        try:
+            await self._jobs.run()
+        finally:
+            self._ended.set()
 
     async def offer_from_phone(self, sdp: bytes) -> bytes:
         """Turn the near side's offer or re-offer into the one for the far side."""
@@ -99,9 +119,17 @@ class Relay:
         """Turn the near side's answer into the far side's."""
         return self._answered(self._near, self._far, sdp)
 
-    def secure_offer(self, sdp: bytes, said: bytes, *, rings_alone: bool = False) -> bytes:  # noqa: ARG002 - the same for all
+    def secure_offer(
+        self,
+        sdp: bytes,
+        said: bytes,
+        *,
+        by_dtls: bool = False,
+        rings_alone: bool = False,  # noqa: ARG002 - the same for all
+    ) -> bytes:
         """Turn an offer for a phone on either side into one for a phone that has to encrypt, and `said` this last."""
-        return secured(sdp, (*self._near.cryptos.values(), *self._far.cryptos.values()), said)
+        keys = (*self._near.keys.values(), *self._far.keys.values())
+        return encrypted(sdp, keys, said, by_dtls=by_dtls)
 
     def transport_fragment(self) -> bytes | None:
         """There is no transport beside the description."""
@@ -120,19 +148,30 @@ class Relay:
         raise MediaRefused("There is no transport beside the description")
 
     async def connected(self) -> None:
-        """Return at once: nothing is proven here."""
+        """Wait until the phone that was called has keys, if they come by DTLS; else nothing is proven here.
+
+        Called when the call is answered: the phone that calls begins as soon as it hears of that.
+        """
+        self._phones[self._far].expected.set()
+        await self._far.keyed()
+        self._phones[self._near].expected.set()
 
     async def failed(self) -> tuple[int, str]:
-        """Wait for ever: without consent checks silence may be meant; the signalling finds out who is gone."""
-        await asyncio.Event().wait()
-        raise AssertionError("nothing sets this event")
+        """Wait until a phone's DTLS has failed; return (status, reason).
+
+        Without consent checks silence may be meant; else the signalling finds out who is gone.
+        """
+        return await asyncio.shield(self._failure)
 
     async def aclose(self) -> None:
-        """Close all ports. May be called in any state, more than once."""
+        """End the tasks, close all ports. May be called in any state, more than once."""
         self._is_closed = True
+        self._jobs.stop()
+        if self._running.is_set():
+            await self._ended.wait()
         for side in (self._near, self._far):
-            for crypto in side.cryptos.values():
-                crypto.close()
+            for keys in side.keys.values():
+                keys.close()
             legs, side.legs = side.legs, {}
             for leg in legs.values():
                 await leg.aclose()
@@ -144,24 +183,26 @@ class Relay:
 
     async def _offered(self, by: RelaySide, to: RelaySide, sdp: bytes) -> bytes:
         with by.blame():
-            offer = self._parse(sdp)
-            sides = by.read(offer)
+            described = self._parse(sdp)
+            sides = by.read(described)
+        offer = without_dtls(described, sides)
         await self._open_sections(sides)
-        by.take(sides, PhoneCrypto.take_offer)
+        by.take(sides, PhoneKeys.take_offer)
         self._offer = offer
         return bytes(to.described(offer, sides, is_offer=True))
 
     def _answered(self, by: RelaySide, to: RelaySide, sdp: bytes) -> bytes:
         with by.blame():
-            answer = self._parse(sdp)
+            described = self._parse(sdp)
             offered = [section.media for section in self._offer.media] if self._offer else []
-            if [section.media for section in answer.media] != offered:
+            if [section.media for section in described.media] != offered:
                 raise MediaRefused("The answer does not fit the offer")
-            sides = by.read(answer)
+            sides = by.read(described)
+        answer = without_dtls(described, sides, self._offer)
         if any(side is not None and index not in by.legs for index, side in enumerate(sides)):
             raise MediaRefused("The answer does not fit the offer")
-        by.take(sides, PhoneCrypto.take_answer)
-        to.settle()
+        by.take(sides, PhoneKeys.take_answer)
+        to.settle(sides)
         return bytes(to.described(answer, sides, is_offer=False))
 
     def _parse(self, sdp: bytes) -> SessionDescription:
@@ -182,4 +223,16 @@ class Relay:
                 raise MediaRefused(error.reason, status=error.status) from error
             self.join(near, far)
             for side_of, leg in ((self._near, near), (self._far, far)):
-                side_of.legs[index], side_of.cryptos[index] = leg, PhoneCrypto(leg)
+                side_of.legs[index], side_of.keys[index] = leg, PhoneKeys(leg, self._phones[side_of])
+
+    def _start(self, job: Job) -> None:
+        self._jobs.start(partial(self._contain, job))
+
+    async def _contain(self, job: Job) -> None:
+        """Run one job of the call; what it says of the media ends the call, not the program."""
+        try:
+            await job()
+        except* MediaError as errors:
+            if not self._failure.done() and not self._is_closed:
+                first = first_of(errors)
+                self._failure.set_result((first.status, first.reason))

@@ -1,14 +1,14 @@
 """The m= sections of a call: the two legs of each, and the bridge between them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .bridge import Bridge
 from .mesh_leg import MeshLeg
-from .phone_crypto import PhoneCrypto, own_keys
+from .phone_keys import PhoneKeys, Take
 from .phone_leg import PhoneLeg
 from .protocol import fragment
-from .protocol.phone_keys import chosen_key, offered_keys
+from .protocol.far_keys import chosen_key, offered_keys
 from .protocol.phone_side import OwnPort, PhoneMedia
 from .protocol.quality import Reception
 from .protocol.sdes import Crypto
@@ -22,15 +22,11 @@ class Section:
 
     media: str
     phone: PhoneLeg
+    keys: PhoneKeys
     mesh: MeshLeg
     bridge: Bridge | None = None
     is_live: bool = True
-    may_share: bool = True
     reception: Reception = field(default_factory=Reception)
-    crypto: PhoneCrypto = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.crypto = PhoneCrypto(self.phone, may_share=self.may_share)
 
 
 class Sections(dict[int, Section]):
@@ -67,55 +63,52 @@ class Sections(dict[int, Section]):
             for index, one in self.live()
         )
 
-    def aim(
-        self, sides: Sequence[PhoneMedia | None], take: Callable[[PhoneCrypto, tuple[Crypto, ...]], None]
-    ) -> None:
-        """Send where our phone's description says; `take` is told of the keys in it."""
-        for index, side in enumerate(sides):
+    def aim(self, sides: Sequence[PhoneMedia | None], take: Take) -> None:
+        """Send where our phone's description says; `take` is told how it encrypts."""
+        for index, section in self.items():
+            side = sides[index] if index < len(sides) else None
+            take(section.keys, side)
             if side is not None:
-                take(self[index].crypto, side.keys)
-                self[index].phone.aim(side)
+                section.phone.aim(side)
 
     @property
     def are_end_to_end(self) -> bool:
         """Whether all that is on is the phones' own SRTP."""
         live = self.live()
-        return bool(live) and all(one.crypto.is_end_to_end for _, one in live)
+        return bool(live) and all(one.keys.crypto.is_end_to_end for _, one in live)
 
     def shared(self, sides: Sequence[PhoneMedia | None]) -> list[tuple[Crypto, ...]]:
         """Return what the far phone is told of our phone's keys, of each section."""
-        return [self[index].crypto.shared if side else () for index, side in enumerate(sides)]
+        return [self[index].keys.crypto.shared if side else () for index, side in enumerate(sides)]
 
     def hear(self, offer: SessionDescription, sides: Sequence[Transport | None]) -> None:
         """Take the far phone's keys, for what our phones are offered."""
         for index, side in enumerate(sides):
             if side is not None:
-                self[index].crypto.hear(offered_keys(offer.media[index]))
+                self[index].keys.crypto.hear(offered_keys(offer.media[index]))
 
     def chosen(self, answer: SessionDescription, sides: Sequence[Transport | None]) -> dict[int, Crypto]:
         """Return under which keys the far phone has answered ours; raise `MediaRefused` when it cannot have."""
         keys = {index: chosen_key(answer.media[index]) for index, side in enumerate(sides) if side}
         for index, key in keys.items():
             if index in self:
-                self[index].crypto.check_chosen(key)
+                self[index].keys.crypto.check_chosen(key)
         return {index: key for index, key in keys.items() if key is not None}
 
     def settle(self, chosen: Mapping[int, Crypto]) -> None:
         """Our phone's latest offer is being answered, by the far phone where it has `chosen` a key."""
         for index, section in self.items():
-            section.crypto.settle(chosen.get(index))
+            section.keys.settle(chosen.get(index), is_on=section.is_live)
 
     async def aclose(self) -> None:
         """Free all sockets and keys."""
         for section in self.values():
             await section.mesh.aclose()
             await section.phone.aclose()
-            section.crypto.close()
+            section.keys.close()
 
     def own_port(self, index: int, side: Transport | None, *, offer: bool = False) -> OwnPort | None:
         """Return where our phone is to send, None for a section that is off."""
         if side is None:
             return None
-        section = self[index]
-        keys = own_keys(section.crypto, (one.crypto for one in self.values()), is_offer=offer)
-        return OwnPort(section.phone.port, mux=section.phone.mux and not offer, keys=keys)
+        return self[index].keys.own_port([one.keys for one in self.values()], is_offer=offer)

@@ -19,9 +19,9 @@ class Binding:
     """One registered phone.
 
     `contact` is its URI verbatim, `key` what makes two contacts the same phone, `route` where requests to it
-    go, `device` the paired device that it is, if it is one. Its media
-    `must_encrypt`, or may be plain. With an `instance` the binding lives as long as its flow, the one way in `route`;
-    several flows of one instance lead to the same phone (RFC 5626).
+    go, `device` the paired device that it is, if it is one. Its media `must_encrypt` (under keys that come `by_dtls`,
+    or in descriptions), or may be plain. With an `instance` the binding lives as long as its flow, the one way in
+    `route`; several flows of one instance lead to the same phone (RFC 5626).
     """
 
     contact: str
@@ -32,6 +32,7 @@ class Binding:
     route: Route
     device: str = ""
     must_encrypt: bool = False
+    by_dtls: bool = False
     instance: str = ""
 
     def is_expired(self, now: float) -> bool:

@@ -178,7 +178,8 @@ class LocalUser:
     """One of our own users: the mesh URI, the SIP account of their phones, and what proves them to peers.
 
     `secret` belongs to a paired `device`, or to the phones beside the node (empty). Those come in the clear, on a
-    socket that only they can reach; a device comes over TLS, unless it `may_be_plain`.
+    socket that only they can reach; a device comes over TLS, unless it `may_be_plain`. When it is called, the keys of
+    its media stand in the description, or come `by_dtls`.
     """
 
     uri: str
@@ -190,6 +191,7 @@ class LocalUser:
     algorithms: tuple[str, ...] = ("MD5",)
     device: str = ""
     may_be_plain: bool = True
+    by_dtls: bool = False
 
 
 class Accounts(Protocol):
@@ -278,11 +280,11 @@ class CallMedia(Protocol):
         """Turn a phone's answer into the answer for the mesh."""
         ...
 
-    def secure_offer(self, sdp: bytes, said: bytes, *, rings_alone: bool = False) -> bytes:
+    def secure_offer(self, sdp: bytes, said: bytes, *, by_dtls: bool, rings_alone: bool) -> bytes:
         """Turn an offer for our phones into one for a phone that has to encrypt its media, up to this node at least.
 
-        `said` is the phone's latest description in this dialog, empty in the first offer. A phone that `rings_alone`
-        may be offered the far phone's own keys.
+        `said` is the phone's latest description in this dialog, empty in the first offer: in that the keys come
+        `by_dtls`, or stand in it. A phone that `rings_alone` may be offered the far phone's own keys.
         """
         ...
 

@@ -111,6 +111,7 @@ class Registrar:
             route,
             user.device,
             not user.may_be_plain,
+            user.by_dtls,
             tied.instance if tied else "",
         )
 

@@ -19,6 +19,7 @@ Examples:
   fc-devices                          the paired phones, and when each was there last
   fc-devices add kitchen              pairs a phone on the LAN: shows its account, once
   fc-devices add kitchen --write DIR  the same, into files for Linphone and baresip
+  fc-devices add hall --srtp dtls     for a phone whose encryption is DTLS-SRTP and not SDES
   fc-devices add old --plain          for a phone that can do neither TLS nor SRTP: its calls are not encrypted up to
                                       the node, and it registers where [phones] sip listens
   fc-devices revoke kitchen           its calls and registrations end at once
@@ -28,6 +29,7 @@ While no phone is paired, nothing listens for them on the LAN.
 
 Exit status: 0 done, 1 refused, 2 usage, 3 no node runs.
 """
+SRTP = {"sdes": "SRTP", "dtls": "SRTP by DTLS"}
 
 
 def main() -> None:
@@ -47,7 +49,11 @@ def _arguments() -> argparse.Namespace:
     listing.set_defaults(run=_list)
     add = verbs.add_parser("add", help="pair a phone; its secret is shown once")
     add.add_argument("name", metavar="NAME", help="what you call it, such as kitchen")
-    add.add_argument("--plain", action="store_true", help="let it come without TLS and SRTP")
+    how = add.add_mutually_exclusive_group()
+    how.add_argument("--plain", action="store_true", help="let it come without TLS and SRTP")
+    how.add_argument(
+        "--srtp", choices=("sdes", "dtls"), default="sdes", help="whence the keys of its SRTP come (sdes)"
+    )
     add.add_argument("--write", metavar="DIR", type=Path, help="write files that set up the phone, here")
     add.set_defaults(run=_add)
     revoke = verbs.add_parser("revoke", help="end its calls, and let it in no more")
@@ -73,7 +79,7 @@ def _list(client: ControlClient, arguments: argparse.Namespace) -> None:
 
 def described(device: dict[str, Any]) -> str:
     """Return a device as a person reads it."""
-    how = "NOT ENCRYPTED" if device["plain"] else "TLS, SRTP"
+    how = "NOT ENCRYPTED" if device["plain"] else f"TLS, {SRTP[device['srtp']]}"
     seen = f"seen {_when(device['seen'])}" if device["seen"] else "not seen since the start"
     return f"{device['name']}  {how}, {seen}, paired {_when(device['since'])}"
 
@@ -86,7 +92,7 @@ def _add(client: ControlClient, arguments: argparse.Namespace) -> None:
     folder: Path | None = arguments.write
     if folder is not None and not folder.is_dir():
         give_up(f"{folder} is no folder.", REFUSED)
-    order = {"name": arguments.name, "plain": arguments.plain}
+    order = {"name": arguments.name, "plain": arguments.plain, "srtp": arguments.srtp}
     device = client.request("POST", "/v1/devices", order)["device"]
     account = device["account"]
     if folder is not None:
@@ -107,7 +113,7 @@ def _add(client: ControlClient, arguments: argparse.Namespace) -> None:
             "\nIts calls are NOT ENCRYPTED between the phone and this node: anybody on that network can listen."
         )
     else:
-        say("  media     SRTP (SDES), mandatory")
+        say(f"  media     SRTP ({device['srtp'].upper()}), mandatory")
         say(
             f"\nThe phone meets a certificate with this fingerprint (SHA-256):\n  {spaced(account['fingerprint'])}"
         )

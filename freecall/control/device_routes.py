@@ -11,7 +11,7 @@ class Desk(Protocol):
     def all(self) -> list[dict[str, Any]]:
         """Return the devices."""
 
-    async def add(self, name: str, *, plain: bool = False) -> dict[str, Any]:
+    async def add(self, name: str, *, plain: bool = False, srtp: str = "sdes") -> dict[str, Any]:
         """Pair one; return it with its account."""
 
     async def revoke(self, name: str) -> None:
@@ -29,12 +29,12 @@ def device_routes(desk: Desk) -> list[web.RouteDef]:
 
     async def add(request: web.Request) -> web.Response:
         order = await request.json()
-        if not isinstance(order, dict) or not order.keys() <= {"name", "plain"}:
-            raise TypeError("expected a JSON object with name, and plain as wanted")
-        name, plain = order["name"], order.get("plain", False)
-        if not isinstance(name, str) or not isinstance(plain, bool):
-            raise TypeError("expected a text and true or false")
-        return web.json_response({"device": await desk.add(name, plain=plain)})
+        if not isinstance(order, dict) or not order.keys() <= {"name", "plain", "srtp"}:
+            raise TypeError("expected a JSON object with name, plain and srtp as wanted")
+        name, plain, srtp = order["name"], order.get("plain", False), order.get("srtp", "sdes")
+        if not isinstance(name, str) or not isinstance(plain, bool) or not isinstance(srtp, str):
+            raise TypeError("expected a text, true or false, and a text")
+        return web.json_response({"device": await desk.add(name, plain=plain, srtp=srtp)})
 
     async def revoke(request: web.Request) -> web.Response:
         await desk.revoke(request.query["name"])

@@ -7,7 +7,7 @@ import hmac
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from aiortc.rtcdtlstransport import (
     SRTP_PROFILES,
@@ -22,7 +22,6 @@ from OpenSSL import SSL
 
 from media.errors import MediaError
 
-from .ice import IceConnection
 from .srtp import Srtp
 
 if TYPE_CHECKING:
@@ -30,6 +29,10 @@ if TYPE_CHECKING:
 
 DTLS_1_2 = 0xFEFD
 CIPHERS = b"ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305"
+PHONE_CIPHERS = (
+    CIPHERS + b":ECDHE-RSA-AES256-GCM-SHA384:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-CHACHA20-POLY1305"
+)
+"""Where we are the client, a phone may have an RSA certificate. Ours is none: as a server we take what we always do."""
 REPEAT_SECONDS = 0.08
 MAX_REPEATS = 6
 MAX_SEEN = 16
@@ -49,18 +52,41 @@ class CallCertificate:
         return cls(certificate, certificate._cert.fingerprint(hashes.SHA256()))
 
 
+class Datagrams(Protocol):
+    """What carries the datagrams of one association: an ICE connection, or the port of a phone.
+
+    `heard` is set by what only the peer can have sent; `heard_media` tells whether its SRTP has come, under our keys.
+    """
+
+    heard: bool
+
+    @property
+    def heard_media(self) -> bool:
+        """Whether good SRTP has come."""
+        ...
+
+    async def recv(self) -> bytes:
+        """Return the next DTLS datagram; raise `ConnectionError` when there will be none."""
+        ...
+
+    async def send(self, data: bytes) -> None:
+        """Send one; raise `ConnectionError` when the sockets are gone."""
+        ...
+
+
 class _PinnedCertificate(RTCCertificate):
     """Our certificate with the peer's fingerprint: a handshake with anybody else ends with an alert."""
 
-    def __init__(self, own: RTCCertificate, expected: bytes) -> None:
+    def __init__(self, own: RTCCertificate, expected: bytes, ciphers: bytes) -> None:
         super().__init__(own._key, own._cert)
         self._expected = expected
+        self._ciphers = ciphers
         self.mismatched = False
 
     def _create_ssl_context(self, srtp_profiles: list[SRTPProtectionProfile]) -> SSL.Context:
         context = super()._create_ssl_context(srtp_profiles)
         context.set_min_proto_version(DTLS_1_2)
-        context.set_cipher_list(CIPHERS)
+        context.set_cipher_list(self._ciphers)
         context.set_options(SSL.OP_NO_RENEGOTIATION)
         context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, self._verify)
         return context
@@ -85,7 +111,7 @@ class _Dtls(RTCDtlsTransport):
 class _Link:
     """What `RTCDtlsTransport` sees of ICE; it keeps the last flight, to repeat it before OpenSSL would."""
 
-    def __init__(self, ice: IceConnection, role: str) -> None:
+    def __init__(self, ice: Datagrams, role: str) -> None:
         self.role = role
         self._ice = ice
         self._flight: list[bytes] = []
@@ -125,24 +151,27 @@ class _Link:
 
 
 class DtlsSession:
-    """One DTLS association over one ICE connection, and the SRTP keys that come out of it.
+    """One DTLS association over one ICE connection or with a phone, and the SRTP keys that come out of it.
 
     The SRTP sessions that aiortc makes are dropped at once: nobody else may encrypt with these keys.
     """
 
     def __init__(
         self,
-        ice: IceConnection,
+        ice: Datagrams,
         own: CallCertificate,
         *,
         is_server: bool,
         peer_fingerprint: bytes,
         on_data: Callable[[bytes], None],
+        ciphers: bytes = CIPHERS,
+        peer: str = "The other node",
     ) -> None:
         self._role = "server" if is_server else "client"
         self._link = _Link(ice, "controlling" if is_server else "controlled")
         self._ice = ice
-        self._certificate = _PinnedCertificate(own.certificate, peer_fingerprint)
+        self._certificate = _PinnedCertificate(own.certificate, peer_fingerprint, ciphers)
+        self._peer = peer
         self._peer_fingerprint = peer_fingerprint
         self._on_data = on_data
         self._dtls = _Dtls(cast("RTCIceTransport", self._link), [self._certificate])
@@ -164,7 +193,7 @@ class DtlsSession:
             await self._tell_why()
         if self._extended_master_secret() != 1:
             await self.aclose()
-            raise MediaError(488, "The other node's encryption lacks a safeguard (extended master secret)")
+            raise MediaError(488, f"{self._peer}'s encryption lacks a safeguard (extended master secret)")
         self._dtls._rx_srtp = None  # type: ignore[assignment]
         self._dtls._tx_srtp = None  # type: ignore[assignment]
         self._link.stop_recording()
@@ -257,10 +286,13 @@ class DtlsSession:
         if self._dtls._task is not None:
             await asyncio.wait({self._dtls._task})
 
-    async def aclose(self) -> None:
-        """Say goodbye (close_notify) and end aiortc's data pump."""
+    async def aclose(self, *, quietly: bool = False) -> None:
+        """Say goodbye (close_notify), or `quietly` do not, and end aiortc's data pump."""
         pump = self._dtls._task
-        await self._dtls.stop()
+        if pump is not None and quietly:
+            pump.cancel()
+        else:
+            await self._dtls.stop()
         if pump is not None:
             await asyncio.wait({pump})
             if not pump.cancelled():

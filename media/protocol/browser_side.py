@@ -9,11 +9,10 @@ from dataclasses import replace
 
 from .errors import MediaRefused
 from .mesh_side import for_mesh, mesh_transports
-from .phone_side import OwnPort, PhoneMedia, for_phone
+from .phone_side import PLAIN_PROFILE, OwnPort, PhoneMedia, for_phone
 from .sdp import SessionDescription
 from .transport import Transport
 
-PLAIN_PROFILE = "RTP/AVP"
 BROWSER_PROFILE = "UDP/TLS/RTP/SAVPF"
 
 

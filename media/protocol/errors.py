@@ -15,3 +15,9 @@ class MediaRefused(MediaError):
 
     def __init__(self, reason: str, status: int = 488) -> None:
         super().__init__(status, reason)
+
+
+def first_of(errors: BaseExceptionGroup[MediaError]) -> MediaError:
+    """Return the first in a group of them, however deep."""
+    first = errors.exceptions[0]
+    return first_of(first) if isinstance(first, BaseExceptionGroup) else first

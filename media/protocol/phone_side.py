@@ -1,7 +1,8 @@
 """The phone's side of a description: where it takes RTP, and the lines it gets in place of the mesh's.
 
-RTP/AVP and RTP/AVPF, or RTP/SAVP and RTP/SAVPF with keys (SDES). What else a phone offers (ICE, BUNDLE, keys beside
-plain RTP) is optional there and is taken out; one that insists on encryption of another kind is refused, in words.
+RTP/AVP and RTP/AVPF; RTP/SAVP and RTP/SAVPF with keys (SDES); UDP/TLS/RTP/SAVP and UDP/TLS/RTP/SAVPF with a
+fingerprint (DTLS), or so in RTP/SAVP(F) without usable keys. What else a phone offers (ICE, BUNDLE, keys beside plain
+RTP) is optional there and is taken out; one that insists on encryption of another kind is refused, in words.
 """
 
 import ipaddress
@@ -9,11 +10,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from .dtls import ATTRIBUTES, Dtls
 from .errors import MediaRefused
 from .sdes import Crypto, usable
 from .sdp import MediaDescription, SessionDescription
 from .transport_lines import BRIDGED_MEDIA, KEYED, PLAIN, SECURE, with_connection, without_transport
 
+PLAIN_PROFILE = "RTP/AVP"
 _CONNECTION = re.compile(r"IN (IP[46]) ([^ /]{1,64})(?:/.*)?")
 _RTCP = re.compile(r"([0-9]{1,5})(?: IN IP[46] ([^ ]{1,64}))?")
 
@@ -22,7 +25,7 @@ _RTCP = re.compile(r"([0-9]{1,5})(?: IN IP[46] ([^ ]{1,64}))?")
 class PhoneMedia:
     """Where a phone takes one section's RTP and RTCP. `host` is None on hold in the old way (RFC 2543).
 
-    `keys` are those for SRTP that it offers or has chosen; without any its RTP is plain.
+    `keys` are those for SRTP that it offers or has chosen, or they come by `dtls`; without either its RTP is plain.
     """
 
     host: str | None
@@ -30,6 +33,7 @@ class PhoneMedia:
     rtcp_port: int
     mux: bool
     keys: tuple[Crypto, ...] = ()
+    dtls: Dtls | None = None
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,7 @@ class OwnPort:
     port: int
     mux: bool = False
     keys: tuple[Crypto, ...] = ()
+    dtls: Dtls | None = None
 
 
 def phone_media(description: SessionDescription) -> tuple[PhoneMedia | None, ...]:
@@ -55,18 +60,50 @@ def phone_media(description: SessionDescription) -> tuple[PhoneMedia | None, ...
 def _phone_media(description: SessionDescription, section: MediaDescription) -> PhoneMedia | None:
     if section.port == 0 or section.media not in BRIDGED_MEDIA:
         return None
-    if section.profile not in PLAIN and section.profile not in KEYED:
+    if not any(section.profile in known for known in (PLAIN, KEYED, SECURE)):
         raise MediaRefused("The phone insists on its own media encryption: turn it off for this account")
-    keys = keys_of(section)
-    if section.profile in KEYED and not keys:
+    keys = keys_of(section) if section.profile in KEYED else ()
+    dtls = dtls_of(description, section) if not keys else None
+    if section.profile in KEYED and not keys and dtls is None:
         raise MediaRefused(
-            "The phone offers no encryption that this node has: SRTP with AES-CM or AES-GCM (SDES)"
+            "The phone offers no encryption that this node has: SRTP with AES-CM or AES-GCM (SDES or DTLS)"
         )
     host = _host(section.connection() or description.connection())
     rtcp = _RTCP.fullmatch(section.get("rtcp") or "")
     rtcp_port = int(rtcp[1]) if rtcp and 0 < int(rtcp[1]) < 65_536 else min(section.port + 1, 65_535)
-    return PhoneMedia(
-        host, section.port, rtcp_port, section.has("rtcp-mux"), keys if section.profile in KEYED else ()
+    return PhoneMedia(host, section.port, rtcp_port, section.has("rtcp-mux"), keys, dtls)
+
+
+def plain_media(description: SessionDescription) -> tuple[PhoneMedia | None, ...]:
+    """Return the same of a side that takes plain RTP only; raise `MediaRefused` when it asks for more."""
+    sections = phone_media(description)
+    if any(side is not None and (side.keys or side.dtls) for side in sections):
+        raise MediaRefused("Encrypted media has no place here")
+    return sections
+
+
+def dtls_of(description: SessionDescription, section: MediaDescription) -> Dtls | None:
+    """Return what a section says of DTLS, itself or for the whole session; None where that does not count."""
+    below = tuple(pair for pair in section.attributes() if pair[0] in ATTRIBUTES)
+    named = {name for name, _ in below}
+    above = tuple(pair for pair in description.attributes() if pair[0] in ATTRIBUTES and pair[0] not in named)
+    has_one = section.profile in KEYED and any(name == "fingerprint" for name, _ in (*below, *above))
+    return Dtls.parse((*below, *above), section.profile) if has_one or section.profile in SECURE else None
+
+
+def without_dtls(
+    description: SessionDescription,
+    sides: Sequence[PhoneMedia | None],
+    offer: SessionDescription | None = None,
+) -> SessionDescription:
+    """Return what a phone with DTLS says as one without would: in the profile of the `offer` that it answers.
+
+    Or in RTP/AVP: phones with DTLS like to offer UDP/TLS/RTP/SAVPF, and not every other phone takes RTP/AVPF.
+    """
+    profiles = [section.profile for section in offer.media] if offer else [PLAIN_PROFILE] * len(sides)
+    media = zip(description.media, sides, profiles, strict=True)
+    return description.with_media(
+        tuple(replace(one, profile=profile) if side and side.dtls else one for one, side, profile in media)
     )
 
 
@@ -103,7 +140,7 @@ def _for_phone(section: MediaDescription, port: OwnPort | None) -> MediaDescript
         return MediaDescription(section.media, 0, profile, section.formats, lines)
     mux = ("a=rtcp-mux",) if port.mux else ()
     described = MediaDescription(section.media, port.port, profile, section.formats, lines + mux)
-    return with_keys(described, port.keys)
+    return with_dtls(described, port.dtls) if port.dtls else with_keys(described, port.keys)
 
 
 def with_keys(section: MediaDescription, keys: Sequence[Crypto]) -> MediaDescription:
@@ -112,3 +149,10 @@ def with_keys(section: MediaDescription, keys: Sequence[Crypto]) -> MediaDescrip
         return section
     keyed = next(keyed for keyed, plain in KEYED.items() if plain == section.profile)
     return replace(section, profile=keyed, lines=(*section.lines, *(key.line() for key in keys)))
+
+
+def with_dtls(section: MediaDescription, dtls: Dtls) -> MediaDescription:
+    """Turn a section of plain RTP into one of SRTP under keys that come by DTLS (RFC 5764 section 8)."""
+    return replace(
+        section, profile=dtls.profile or PLAIN[section.profile], lines=(*section.lines, *dtls.lines())
+    )

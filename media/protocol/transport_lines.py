@@ -14,7 +14,7 @@ KEYED = {"RTP/SAVP": "RTP/AVP", "RTP/SAVPF": "RTP/AVPF"}
 """RTP profiles of phones whose descriptions carry the keys (RFC 4568), and what they are without."""
 
 PHONE_CRYPTO = "fc-phone-crypto"
-"""Our own attribute between nodes: the keys of the phones' SRTP from end to end (`phone_keys.py`)."""
+"""Our own attribute between nodes: the keys of the phones' SRTP from end to end (`far_keys.py`)."""
 
 TRANSPORT_ATTRIBUTES = frozenset(
     {

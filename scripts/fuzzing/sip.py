@@ -8,9 +8,9 @@ from pathlib import Path
 
 from media.protocol import fragment
 from media.protocol.errors import MediaRefused
+from media.protocol.far_keys import chosen_key, offered_keys
 from media.protocol.mesh_side import for_mesh, mesh_transports
 from media.protocol.nameless import nameless
-from media.protocol.phone_keys import chosen_key, offered_keys
 from media.protocol.phone_side import OwnPort, for_phone, phone_media
 from media.protocol.sdp import SessionDescription
 from sipgate.protocol.address import Address

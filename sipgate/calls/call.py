@@ -387,9 +387,11 @@ class Call:
 
     async def _prove(self) -> None:
         """Let no phone be answered before it can hear and be heard. Another node's media waits for our answer."""
-        if self._a.side == "phone":
-            await self.joint.connected()
-        self.post(Proven())
+        if self._a.side == "mesh":
+            self.post(Proven())
+        await self.joint.connected()
+        if self._a.side != "mesh":
+            self.post(Proven())
 
     def _declare_over(self) -> None:
         """Tell the owner once."""

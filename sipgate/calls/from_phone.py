@@ -106,6 +106,7 @@ class FromPhone:
             interval,
             device=user.device,
             must_encrypt=not user.may_be_plain,
+            by_dtls=user.by_dtls,
         )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sipgate.location import Binding
 from sipgate.ports import PhoneSide
-from sipgate.protocol.media_lines import has_keys
+from sipgate.protocol.media_lines import has_fingerprint, has_keys
 
 from .borrowed import innermost
 from .dialog_leg import DialogLeg
@@ -18,11 +18,15 @@ from .line import LOOPBACK, host_of
 
 @dataclass(frozen=True)
 class Place:
-    """Where a phone's media is: our address as it sees it, and the addresses of its own. It `must_encrypt`, or not."""
+    """Where a phone's media is: our address as it sees it, and the addresses of its own.
+
+    It `must_encrypt` (when it is called: by keys that come `by_dtls`, or stand in the offer), or need not.
+    """
 
     local_host: str
     hosts: frozenset[str]
     must_encrypt: bool = False
+    by_dtls: bool = False
 
 
 BROWSER = Place(LOOPBACK, frozenset({LOOPBACK}))
@@ -31,7 +35,12 @@ BROWSER = Place(LOOPBACK, frozenset({LOOPBACK}))
 def places_of(phones: Sequence[Binding], *, beside: bool) -> tuple[Place, ...]:
     """Return the places of registered phones, and that of a handset `beside` them."""
     registered = (
-        Place(phone.route.local_host, frozenset(host_of(way) for way in phone.route.ways), phone.must_encrypt)
+        Place(
+            phone.route.local_host,
+            frozenset(host_of(way) for way in phone.route.ways),
+            phone.must_encrypt,
+            phone.by_dtls,
+        )
         for phone in phones
     )
     return (*registered, *((BROWSER,) if beside else ()))
@@ -44,8 +53,10 @@ def must_encrypt(leg: Leg) -> bool:
 
 
 def place_of(leg: Leg) -> Place:
-    """Return the place of the phone of a leg."""
-    return Place(leg.local_host, frozenset({leg.remote_host}), must_encrypt(leg))
+    """Return the place of the phone of a leg, which goes on as it has encrypted."""
+    return Place(
+        leg.local_host, frozenset({leg.remote_host}), must_encrypt(leg), has_fingerprint(leg.session)
+    )
 
 
 def media_side(places: Sequence[Place]) -> PhoneSide:
@@ -62,14 +73,16 @@ def media_side(places: Sequence[Place]) -> PhoneSide:
 def talk_directly(caller: Place, offer: bytes, callees: Sequence[Place], *, is_sent_on: bool) -> bool:
     """Tell whether the offer may go to the called phones as it is.
 
-    They must be on one network with the caller, and need the same: all plain, or encrypted from end to end. Keys in an
-    offer are for one phone. The caller's may change with the answer of one that `is_sent_on`, which nobody would hear.
+    They must be on one network with the caller, and need the same: all plain, or encrypted from end to end in one way.
+    Keys in an offer are for one phone. The caller's may change with the answer of one that `is_sent_on`, which nobody
+    would hear.
     """
     places = (caller, *callees)
     if len({place.local_host for place in places}) > 1 or len({place.must_encrypt for place in places}) > 1:
         return False
     if caller.must_encrypt:
-        return len(callees) == 1 and not is_sent_on
+        is_one_kind = all(place.by_dtls == has_fingerprint(offer) for place in callees)
+        return len(callees) == 1 and is_one_kind and not is_sent_on
     return not has_keys(offer) or _is_loopback(caller.local_host)
 
 

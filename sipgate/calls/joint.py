@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Collection
 from typing import TYPE_CHECKING, Literal
 
 from sipgate.ports import CallMedia, MediaRefused
-from sipgate.protocol.media_lines import has_keys
+from sipgate.protocol.media_lines import has_fingerprint, has_keys, is_encrypted
 
 if TYPE_CHECKING:
     from .leg import Leg
@@ -55,8 +55,9 @@ class Joint:
 
         Raise `MediaRefused` when it must not get it.
         """
-        if (line.must_encrypt or has_keys(said)) and self.media is not None:
-            offer = self.media.secure_offer(offer, said, rings_alone=self.rings_alone)
+        does_srtp = has_keys(said) or (has_fingerprint(said) and is_encrypted(said))
+        if (line.must_encrypt or does_srtp) and self.media is not None:
+            offer = self.media.secure_offer(offer, said, by_dtls=line.by_dtls, rings_alone=self.rings_alone)
         line.check(offer)
         return offer
 

@@ -17,7 +17,7 @@ from sipgate.ways import Way
 from .joint import Side
 from .sending import Sender
 
-UNENCRYPTED = "This phone is paired for encrypted calls: let it use SRTP (SDES), and nothing else"
+UNENCRYPTED = "This phone is paired for encrypted calls: let it use SRTP (SDES or DTLS), and nothing else"
 KEYS_UNPROTECTED = (
     "This phone sends the keys of its encryption in the clear: pair it for TLS, or turn its SRTP off"
 )
@@ -29,7 +29,8 @@ class Line(Protocol):
     """One side's transport and proof of identity. `contact` is our Contact there, `sender` the endpoint.
 
     `local_host` is our IP address as a phone sees it. The other side shows at least once in `session_interval`
-    seconds that it is there; with 0 nobody looks. A phone that `must_encrypt` gets and gives descriptions of SRTP only.
+    seconds that it is there; with 0 nobody looks. A phone that `must_encrypt` gets and gives descriptions of SRTP only;
+    those that it is called with have keys in them, or they come `by_dtls`.
     """
 
     sender: Sender
@@ -37,6 +38,7 @@ class Line(Protocol):
     local_host: str
     session_interval: int
     must_encrypt: bool
+    by_dtls: bool
 
     def check(self, sdp: bytes) -> None:
         """Raise `MediaRefused` when a description must not be said here, by either side."""
@@ -85,6 +87,7 @@ class PhoneLine:
     side: Side = "phone"
     device: str = ""
     must_encrypt: bool = False
+    by_dtls: bool = False
 
     @property
     def remote_host(self) -> str:
@@ -138,6 +141,7 @@ class MeshLine:
     local_host: str = ""  # nobody asks: the media finds its own way
     session_interval: int = 0
     must_encrypt: bool = False  # all of it is; this is about what stands in a description for a phone
+    by_dtls: bool = False
     side: Side = "mesh"
     contact_at: Callable[[str], str] | None = None
     whereabouts: Whereabouts = nowhere

@@ -51,6 +51,7 @@ def _leg(
         node.limits.session_interval,
         device=phone.device,
         must_encrypt=phone.must_encrypt,
+        by_dtls=phone.by_dtls,
     )
     return SipCalleeLeg(line, node.dialogs, node.token(), invitation)
 

@@ -37,6 +37,7 @@ class DomainLine:
     session_interval: int = 0
     local_host: str = ""  # nobody asks: no phone is there
     must_encrypt: bool = False  # nor is anybody there of whom to ask it
+    by_dtls: bool = False
     side: Side = "mesh"  # the side of the world: what a phone says is turned for it, and back
 
     @property

@@ -22,6 +22,11 @@ def has_keys(sdp: bytes) -> bool:
     return b"a=crypto:" in sdp and re.search(rb"^m=[^\r\n]* (?:RTP/SAVPF?) ", sdp, re.MULTILINE) is not None
 
 
+def has_fingerprint(sdp: bytes) -> bool:
+    """Tell whether the keys of a description come by DTLS (RFC 5764 section 8): none stand in it."""
+    return b"a=fingerprint:" in sdp and not has_keys(sdp)
+
+
 def _is_off_or_srtp(line: bytes) -> bool:
     fields = line.split(b" ", 3)
     return len(fields) > 3 and (fields[1] == b"0" or fields[2].endswith((b"/SAVP", b"/SAVPF")))

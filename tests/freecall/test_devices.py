@@ -109,6 +109,33 @@ async def test_a_plain_device_opens_no_door(tmp_path: Path) -> None:
     assert user.may_be_plain
 
 
+@pytest.mark.parametrize("srtp", ["sdes", "dtls"])
+async def test_how_a_device_agrees_on_its_keys_is_kept_and_stands_in_its_files(
+    tmp_path: Path, srtp: str
+) -> None:
+    it = await Scene(tmp_path).open()
+    files = (await it.desk.add("kitchen", srtp=srtp))["account"]["files"]
+    assert ("mediaenc=dtls_srtp" in files["baresip"]) is (srtp == "dtls")
+    assert (">dtls<" in files["Linphone"]) is (srtp == "dtls")
+    again = await Scene(tmp_path).open()
+    user = again.accounts.by_username("bob.kitchen")
+    assert user is not None
+    assert user.by_dtls is (srtp == "dtls")
+    assert again.desk.all()[0]["srtp"] == srtp
+
+
+async def test_there_is_no_third_way(tmp_path: Path) -> None:
+    it = await Scene(tmp_path).open()
+    with pytest.raises(DeviceRefused, match="sdes or dtls"):
+        await it.desk.add("kitchen", srtp="zrtp")
+
+
+def test_devices_of_before_there_was_a_choice_are_as_they_were(tmp_path: Path) -> None:
+    row = {"name": "kitchen", "since": 1.0, "plain": False, "secret": "s"}
+    (tmp_path / "devices.json").write_text(json.dumps({"version": 1, "devices": [row]}))
+    assert Scene(tmp_path).desk.all()[0]["srtp"] == "sdes"
+
+
 @pytest.mark.parametrize("name", ["", "Kitchen", "a b", "../x", "x" * 33, "bob.x"])
 async def test_a_bad_name_is_refused(tmp_path: Path, name: str) -> None:
     it = await Scene(tmp_path).open()
@@ -129,7 +156,14 @@ async def test_there_is_an_end_to_devices(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "damaged", ["{", "[]", '{"version": 1}', '{"version": 1, "devices": [{"name": "x"}]}']
+    "damaged",
+    [
+        "{",
+        "[]",
+        '{"version": 1}',
+        '{"version": 1, "devices": [{"name": "x"}]}',
+        '{"version": 1, "devices": [{"name": "x", "since": 1, "secret": "s", "srtp": ["dtls"]}]}',
+    ],
 )
 def test_a_damaged_file_is_not_passed_over(tmp_path: Path, damaged: str) -> None:
     (tmp_path / "devices.json").write_text(damaged)

@@ -52,13 +52,19 @@ class Home:
         return Line(host, int(port), account["username"], account["secret"], login=account["login"])
 
     @asynccontextmanager
-    async def phone(self, name: str = "kitchen", voice: str = "alice") -> AsyncIterator[Baresip]:
+    async def phone(
+        self, name: str = "kitchen", voice: str = "alice", *, by_dtls: bool = False, muxes: bool = False
+    ) -> AsyncIterator[Baresip]:
         """A paired phone on its own host, until it has gone and is revoked."""
-        line = await self.pair(name)
-        speech = (self.alice if voice == "alice" else self.bob).speech[RATE]
-        namespace, address = self.lan.namespace("phone"), self.lan.address("phone")
+        line = await self.pair(name, "--srtp", "dtls" if by_dtls else "sdes")
         phone = Baresip(
-            line, speech, namespace=namespace, address=address, transport="tls", encryption="srtp-mand"
+            line,
+            (self.alice if voice == "alice" else self.bob).speech[RATE],
+            namespace=self.lan.namespace("phone"),
+            address=self.lan.address("phone"),
+            transport="tls",
+            encryption="dtls_srtp" if by_dtls else "srtp-mand",
+            muxes=muxes,
         )
         self.alice.node.journal.forget()
         try:
@@ -115,6 +121,13 @@ class Home:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def home(voices: dict[str, Speech]) -> AsyncIterator[Home]:
+    async with home_of(voices) as made:
+        yield made
+
+
+@asynccontextmanager
+async def home_of(voices: dict[str, Speech]) -> AsyncIterator[Home]:
+    """Set all of it up."""
     async with AsyncExitStack() as stack:
         lan = stack.enter_context(Lan("a", "b", "phone", "far"))
         sites, folders = [], []

@@ -56,9 +56,10 @@ class Baresip:
 
     Entering starts it and, unless `must_register` is False, waits until it is registered. Leaving makes it
     unregister and quit. `speech` is the WAV file it plays into each call, mono and at the rate of `codec`.
-    `encryption` is baresip's word for the media (`srtp-mand`). `modules` are loaded beside those of every call
-    (`presence`, `mwi`), `contacts` are lines of its contact list, `settings` more lines of its configuration.
+    `encryption` is baresip's word for the media (`srtp-mand`, `dtls_srtp`). `modules` are loaded beside those of every
+    call (`presence`, `mwi`), `contacts` are lines of its contact list, `settings` more lines of its configuration.
     `ptime_ms` is how much sound a packet holds: with Opus up to 60. With `keeps_flow` it registers as RFC 5626 says.
+    With `muxes` it has RTCP on the port of RTP.
     """
 
     line: Line
@@ -75,6 +76,7 @@ class Baresip:
     encryption: str = ""
     keeps_flow: bool = False
     ptime_ms: int = 20
+    muxes: bool = False
     settings: Sequence[str] = ()
     sip_port: int = field(default=0, init=False)
     _held: HeldPorts = field(init=False)
@@ -233,15 +235,21 @@ class Baresip:
         yield from (f"ausrc_srate {rate}", f"auplay_srate {rate}", "ausrc_channels 1", "auplay_channels 1")
         yield from ("ausrc_format s16", "auplay_format s16", "auenc_format s16", "audec_format s16")
         yield from ("audio_buffer 20-160", "audio_txmode poll")
-        yield from (f"rtp_ports {self.rtp_ports.start}-{self.rtp_ports.stop - 2}", "rtcp_mux no")
+        yield from (f"rtp_ports {self.rtp_ports.start}-{self.rtp_ports.stop - 2}",)
+        yield f"rtcp_mux {'yes' if self.muxes else 'no'}"
         yield from ("jitter_buffer_type fixed", "jitter_buffer_delay 2-10")
         yield from ("opus_stereo no", "opus_sprop_stereo no")
         yield from (f"snd_path {self._folder}", f"module_path {MODULES}")
-        yield from (f"module {module}.so" for module in (*_LOADED, *(("srtp",) if self.encryption else ())))
+        yield from (f"module {module}.so" for module in (*_LOADED, *_encrypting(self.encryption)))
         yield from ("module_tmp account.so", "module_app menu.so", "module_app ctrl_tcp.so")
         yield from (f"module_app {module}.so" for module in self.modules)
         yield f"ctrl_tcp_listen 127.0.0.1:{control_port}"
         yield from self.settings
+
+
+def _encrypting(encryption: str) -> tuple[str, ...]:
+    """Return the module that a word for the media's encryption needs."""
+    return (encryption if encryption == "dtls_srtp" else "srtp",) if encryption else ()
 
 
 def _is_registration(event: Event) -> bool:

@@ -253,7 +253,7 @@ async def test_there_is_no_way_back_when_the_nodes_have_carried_it_for_long() ->
     async with talking() as it:
         it.between = without_keys
         await it.change_by_caller(version=2)
-        agreed = it.pair.caller.media._sections[0].crypto._agreed
+        agreed = it.pair.caller.media._sections[0].keys.crypto._agreed
         assert agreed is not None
         agreed.opener.opened = MAX_OPENED
         it.between = bytes
@@ -482,7 +482,7 @@ async def test_a_phone_that_is_taken_over_keeps_both_keys_and_ends_at_its_node()
 async def test_no_keys_are_told_by_what_is_shown() -> None:
     async with talking() as it:
         for side, key in ((it.pair.caller, it.callee.keys[0]), (it.pair.callee, it.caller.keys[0])):
-            crypto = side.media._sections[0].crypto
+            crypto = side.media._sections[0].keys.crypto
             shown = repr((crypto.own, crypto.shared, crypto, vars(crypto)["_far"], side.events))
             assert repr(key.key)[2:-1] not in shown
             assert key.value().rpartition(":")[2] not in shown

@@ -143,9 +143,9 @@ class PassThrough:
     async def answer_from_phone(self, sdp: bytes) -> bytes:
         return self._mark(sdp, "answer-out")
 
-    def secure_offer(self, sdp: bytes, _said: bytes, *, rings_alone: bool = False) -> bytes:
+    def secure_offer(self, sdp: bytes, _said: bytes, *, by_dtls: bool, rings_alone: bool) -> bytes:
         self.rang_alone.append(rings_alone)
-        return sdp.replace(b"RTP/AVP", b"RTP/SAVP")
+        return sdp.replace(b"RTP/AVP", b"UDP/TLS/RTP/SAVP" if by_dtls else b"RTP/SAVP")
 
     def transport_fragment(self) -> bytes | None:
         return self.fragment

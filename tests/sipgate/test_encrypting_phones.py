@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from urllib.parse import quote
 
 import pytest
@@ -22,6 +23,7 @@ from .test_inside_calls import accept, end, take
 
 KEYS = b"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj\r\n"
 SRTP = SDP.replace(b"RTP/AVP", b"RTP/SAVP") + KEYS
+DTLS = SDP.replace(b"RTP/AVP", b"UDP/TLS/RTP/SAVPF") + b"a=fingerprint:sha-256 AB\r\na=setup:actpass\r\n"
 HELD = SRTP + b"a=sendonly\r\n"
 
 
@@ -36,9 +38,14 @@ async def device(node: TestNode, name: str, port: int) -> AsyncIterator[SipPhone
 
 
 @asynccontextmanager
-async def scene() -> AsyncIterator[tuple[TestNode, TestNode, SipPhone, SipPhone, SipPhone, SipPhone]]:
+async def scene(
+    by_dtls: str = "",
+) -> AsyncIterator[tuple[TestNode, TestNode, SipPhone, SipPhone, SipPhone, SipPhone]]:
     """Alice and anna at one node have to encrypt, zoe there is plain on loopback; bob is at another node."""
-    paired = [user(name, device=f"{name}s", may_be_plain=False) for name in ("alice", "anna")]
+    paired = [
+        user(name, device=f"{name}s", may_be_plain=False, by_dtls=name == by_dtls)
+        for name in ("alice", "anna")
+    ]
     async with nodes("alice", "bob", users={"alice": [*paired, user("zoe")]}) as (a, b):
         port = await a.gateway.devices.listen("127.0.0.1", 0, server_context(a.key))
         async with (
@@ -95,6 +102,38 @@ async def rings(bob: SipPhone, alice: SipPhone) -> tuple[PhoneCall, PhoneCall]:
     rung = await alice.rung()
     assert b"RTP/SAVP" in rung.offer
     return call, rung
+
+
+async def test_a_phone_is_called_as_it_was_paired_and_calls_as_it_likes() -> None:
+    async with scene(by_dtls="alice") as (_, _, alice, anna, zoe, bob):
+        call, rung = await rings(bob, alice)
+        assert b" UDP/TLS/RTP/SAVP " in rung.offer
+        await rung.answer(DTLS)
+        await call.response(200)
+        await end(call, rung)
+        call = await zoe.call("sip:anna@mesh")
+        rung = await anna.rung()
+        assert b" RTP/SAVP " in rung.offer
+        await rung.answer(SRTP)
+        await call.response(200)
+        await end(call, rung)
+        for offer in (SRTP, DTLS):
+            call = await alice.call("sip:bob@mesh", offer)
+            rung = await bob.rung()
+            await rung.answer()
+            await call.response(200)
+            await end(call, rung)
+
+
+async def test_phones_that_agree_on_keys_in_one_way_talk_directly_and_others_do_not() -> None:
+    async with scene(by_dtls="anna") as (_, _, alice, anna, _, _):
+        for offer in (DTLS, SRTP):
+            call = await alice.call("sip:anna@mesh", offer)
+            rung = await anna.rung()
+            assert (b"a=x-relay" in rung.offer) is (offer is SRTP), "the media of the node"
+            await rung.answer(DTLS)
+            await call.response(200)
+            await end(call, rung)
 
 
 async def test_an_answer_in_the_clear_ends_the_call_and_both_hear_why() -> None:
@@ -260,6 +299,7 @@ async def test_the_media_learns_whether_a_phone_rings_alone(*, alone: bool) -> N
 
 LAN = Place("192.0.2.1", frozenset({"192.0.2.7"}))
 PAIRED = Place("192.0.2.1", frozenset({"192.0.2.8"}), must_encrypt=True)
+BY_DTLS = replace(PAIRED, by_dtls=True)
 HERE = Place("127.0.0.1", frozenset({"127.0.0.1"}))
 
 
@@ -279,6 +319,12 @@ HERE = Place("127.0.0.1", frozenset({"127.0.0.1"}))
         (PAIRED, SRTP, (PAIRED,), True, False),
         (PAIRED, SRTP, (PAIRED, PAIRED), False, False),
         (PAIRED, SRTP, (PAIRED, LAN), False, False),
+        (PAIRED, SRTP, (BY_DTLS,), False, False),
+        (PAIRED, DTLS, (BY_DTLS,), False, True),
+        (BY_DTLS, DTLS, (BY_DTLS,), True, False),
+        (BY_DTLS, DTLS, (PAIRED,), False, False),
+        (BY_DTLS, SRTP, (PAIRED,), False, True),
+        (LAN, DTLS, (LAN,), False, True),
     ],
 )
 def test_who_talks_directly(

@@ -169,7 +169,7 @@ class FakeMedia:
     async def answer_from_phone(self, sdp: bytes) -> bytes:
         return self._turn(sdp, b">mesh")
 
-    def secure_offer(self, sdp: bytes, _said: bytes, *, rings_alone: bool = False) -> bytes:
+    def secure_offer(self, sdp: bytes, _said: bytes, *, by_dtls: bool, rings_alone: bool) -> bytes:  # noqa: ARG002 - see the tests of media
         return sdp + (b">srtp alone" if rings_alone else b">srtp")
 
     def transport_fragment(self) -> bytes | None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, strategies
 
 from media.errors import MediaRefused
-from media.protocol.phone_keys import chosen_key, of_each_suite, offered_keys, with_keys_of_phones
+from media.protocol.far_keys import chosen_key, of_each_suite, offered_keys, with_keys_of_phones
 from media.protocol.sdes import KEY_AND_SALT_BYTES, MAX_ATTRIBUTES, Crypto
 from media.protocol.sdp import MediaDescription, SessionDescription
 from media.protocol.transport_lines import PHONE_CRYPTO, without_transport
