@@ -235,6 +235,42 @@ async def test_two_paired_phones_encrypt_from_end_to_end(home: Home) -> None:
         assert not any(b"SIP/2.0" in packet.payload for packet in home.wire.packets[start:])
 
 
+async def test_a_phone_that_talked_directly_and_is_sent_on_goes_on_under_a_key_of_the_node(
+    home: Home, tmp_path: Path
+) -> None:
+    """With Linphone: baresip 1.0 keeps the other phone's key, whatever a re-INVITE says."""
+    line = await home.pair("study")
+    phone = Linphone(
+        line,
+        make_tone(tmp_path / "620.wav", 620),
+        home.lan.namespace("phone"),
+        address=home.lan.address("phone"),
+        transport="tls",
+        encryption="srtp",
+    )
+    async with home.phone("hall", "bob") as hall, home.bob.phone() as far, phone:
+        await home.alice.node.event("phone_registered", device="study")
+        phone.command(f"call {home.alice.node.uri}")
+        await hall.event("CALL_INCOMING")
+        await hall.accept()
+        async with Capture("lo", home.lan.namespace("phone")) as direct:
+            await PhoneTraffic(direct, hall.rtp_ports).until_heard(ONE_SECOND)
+        await hall.transfer(home.bob.node.uri)
+        await far.event("CALL_INCOMING")
+        await far.accept()
+        moved = await home.alice.node.event("call_transferred", part="transferee")
+        await home.alice.node.event("call_secured", call=moved["into"])
+        await home.bob.traffic(far).until_heard(4 * ONE_SECOND)
+        phone.command("terminate")
+        await phone.says("Call terminated", "ended")
+        await home.alice.node.event("call_ended", call=moved["into"])
+        heard = read_wav(phone.recording)[1][-3 * RATE :]
+        tone = read_wav(far.recordings()[-1])[1][-RATE:]
+    assert frames_recognised(heard, read_wav(home.bob.speech[RATE])[1]) > ONE_SECOND
+    assert abs(main_frequency(tone, RATE) - 620) < 5
+    await devices(home.data, "revoke", "study")
+
+
 async def test_a_paired_phone_that_does_not_encrypt_its_sound_cannot_call(home: Home) -> None:
     line = await home.pair("old")
     phone = Baresip(
