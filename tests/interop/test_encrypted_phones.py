@@ -2,21 +2,21 @@
 
 import json
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-from tests.interop.conftest import Speech
+from tests.interop.conftest import Speech, two_sites
 from tests.interop.test_devices import devices
 from tests.kit.baresip import Baresip, Line
 from tests.kit.capture import Capture, PhoneTraffic
 from tests.kit.journal import NotSeenError
 from tests.kit.linphone import Linphone
 from tests.kit.netns import Lan
-from tests.kit.nodes import DataDirectory, Node, resolves
+from tests.kit.nodes import DataDirectory, Node
 from tests.kit.packets import rtp_payload
 from tests.kit.site import Site, answer, ended, phone_of, ring, secured
 from tests.kit.speech import frames_recognised, main_frequency, make_tone, read_wav, voiced_frames
@@ -86,28 +86,9 @@ class Home:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def home(voices: dict[str, Speech]) -> AsyncIterator[Home]:
-    async with AsyncExitStack() as stack:
-        lan = stack.enter_context(Lan("a", "b", "phone"))
-        sites, folders = [], []
-        for name, host in (("alice", "a"), ("bob", "b")):
-            loopback = await stack.enter_async_context(Capture("lo", lan.namespace(host)))
-            folders.append(stack.enter_context(DataDirectory(name)))
-            node = Node(
-                name,
-                folders[-1],
-                namespace=lan.namespace(host),
-                listen=f"{lan.address(host)}:7350",
-                sip="127.0.0.1:5060",
-                bootstrap=() if host == "a" else (f"{lan.address('a')}:7350",),
-            )
-            sites.append(Site(await stack.enter_async_context(node), loopback, voices[name]))
-        alice, bob = sites
-        await resolves(alice.node, bob.node)
-        await resolves(bob.node, alice.node)
-        await alice.node.knows(bob.node.uri)
-        await bob.node.knows(alice.node.uri)
-        wire = await stack.enter_async_context(Capture("eth0", lan.namespace("phone")))
-        yield Home(lan, folders[0], alice, bob, wire)
+    with Lan("a", "b", "phone") as lan:
+        async with two_sites(lan, voices) as (alice, bob), Capture("eth0", lan.namespace("phone")) as wire:
+            yield Home(lan, alice.node.data, alice, bob, wire)
 
 
 def recognised(phone: Baresip, said: Path) -> int:
