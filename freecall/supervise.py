@@ -16,7 +16,11 @@ class Supervisor:
 
     def start(self, job: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
         """Run ``job`` until it ends, or until the group that owns it is cancelled."""
-        return self._group.create_task(self._guard(job, name), name=name)
+        task = self._group.create_task(self._guard(job, name), name=name)
+        task.add_done_callback(
+            lambda _: job.close()
+        )  # cancelled before its first step, nobody has awaited it
+        return task
 
     async def _guard(self, job: Coroutine[Any, Any, None], name: str) -> None:
         try:

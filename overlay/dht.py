@@ -11,8 +11,6 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from kademlia.protocol import KademliaProtocol
 
 from .identity import NodeKey
@@ -22,7 +20,7 @@ from .protocol.endpoint import Endpoint
 from .protocol.errors import WireError
 from .protocol.network import Network
 from .protocol.nodeid import NodeId, node_id_of
-from .protocol.proof import Proofs
+from .protocol.proof import Proofs, is_authentic
 from .protocol.reachability import REALMS, Standing, realm_of
 from .protocol.record_store import RecordStore
 from .protocol.request_budget import RequestBudget
@@ -46,9 +44,9 @@ from .protocol.wire import (
     Values,
     decode,
     encode_request,
-    pong_statement,
+    without_the_near,
 )
-from .routing import MeshRoutingTable
+from .routing import ENOUGH, MeshRoutingTable
 
 logger = logging.getLogger(__name__)
 
@@ -96,7 +94,7 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
             key.public_key, key.sign, self.router, storage, Tokens(dice.randbytes(32)), self._dial
         )
         self._transports: dict[bool, asyncio.DatagramTransport] = {}
-        self._outstanding = Outstanding()
+        self._outstanding = Outstanding(lambda: dice.randbytes(TRANSACTION_ID_BYTES), self.round_trips.learn)
         self._tokens = HeldTokens()
         self._proofs = Proofs()
         self._proving: set[tuple[str, int]] = set()
@@ -107,6 +105,11 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
     def is_client_to(self, endpoint: Endpoint) -> bool:
         """Tell whether we ask to be in nobody's table: a mere client, or others of that realm may not reach us."""
         return self.client or self.standings[realm_of(endpoint)] in (Standing.UNKNOWN, Standing.CLOSED)
+
+    @property
+    def knows_few(self) -> bool:
+        """True when a contact that does not answer may be the only one who could: then it is asked again."""
+        return len(self.router) < ENOUGH
 
     def __getattr__(self, name: str) -> Any:
         """Undo the base class's: a missing attribute is an error, not a remote call."""
@@ -170,17 +173,16 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
         self._send(answer, source)
         # Our own question counts too: a stranger's address may be forged.
         if not request.client and len(answer) + PADDED_PING <= AMPLIFICATION * size:
-            self.prove_later(Contact(request.sender, source))
+            is_known = self._responder.is_proven(request, source, now)
+            self.prove_later(Contact(request.sender, source), is_known=is_known)
 
     # -- the asking side -----------------------------------------------------------------------------------------
 
     def _match(self, transaction_id: bytes, answer: Answer, source: Endpoint) -> None:
         address = (source.host, source.port)
-        seconds = self._outstanding.match(transaction_id, answer, address)
-        if seconds is None:
+        if not self._outstanding.match(transaction_id, answer, address):
             self.dropped += 1
             return
-        self.round_trips.learn(address, seconds)
         self.on_observed(source, answer.observed)
         if not isinstance(answer, Stored | Dialed):
             self._tokens.keep(address, answer.token, asyncio.get_running_loop().time())
@@ -189,21 +191,37 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
         """Return the token that a contact gave us lately, or nothing."""
         return self._tokens.of(contact.address, asyncio.get_running_loop().time())
 
-    async def request(self, endpoint: Endpoint, request: AnyRequest, *expects: type) -> Answer | None:
-        """Send a request; return the answer, or None when none came within the hard time-out."""
+    async def request(
+        self, endpoint: Endpoint, request: AnyRequest, *expects: type, repeat_after: float | None = None
+    ) -> Answer | None:
+        """Send a request as `Outstanding.answer` does; return the answer, None when none came in time."""
         if self._outstanding.is_full:
             return None
-        transaction_id = self.dice.randbytes(TRANSACTION_ID_BYTES)
 
-        def send() -> bool:
+        def send(transaction_id: bytes) -> bool:
             self.on_write(endpoint)
             return self._send(encode_request(transaction_id, request), endpoint)
 
         address = (endpoint.host, endpoint.port)
-        answer = await self._outstanding.answer(transaction_id, address, expects, send)
-        if isinstance(answer, Pong) and not _is_authentic(answer, transaction_id, self.key.node_id):
+        answered = await self._outstanding.answer(address, expects, send, repeat_after)
+        if answered is None:
+            return None
+        transaction_id, answer = answered
+        if isinstance(answer, Pong) and not is_authentic(answer, transaction_id, self.key.node_id):
             return None
         return answer
+
+    async def _insist(
+        self, endpoint: Endpoint, request: AnyRequest, *expects: type, is_known: bool = False
+    ) -> Answer | None:
+        """Send a request, again and again where nobody else makes up for a loss: when few are in the table.
+
+        Only to those in the table, or to who ``is_known`` to be there: a datagram may bear a forged address.
+        """
+        is_known = is_known or any(contact.endpoint == endpoint for contact in self.router)
+        insists = is_known and self.knows_few
+        patience = self.round_trips.soft_timeout((endpoint.host, endpoint.port)) if insists else None
+        return await self.request(endpoint, request, *expects, repeat_after=patience)
 
     async def find_node(self, contact: Contact, target: NodeId) -> Nodes | None:
         """Ask a contact for the contacts it knows near ``target``."""
@@ -235,9 +253,10 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
         answer = await self._ask(contact, request, Stored)
         return answer if isinstance(answer, Stored) else None
 
-    async def ping(self, endpoint: Endpoint) -> Contact | None:
+    async def ping(self, endpoint: Endpoint, *, is_known: bool = False) -> Contact | None:
         """Let the node at ``endpoint`` prove its id; a proven one is taken into the table. None without proof."""
-        answer = await self.request(endpoint, Ping(self.key.node_id, self.is_client_to(endpoint)), Pong)
+        ping = Ping(self.key.node_id, self.is_client_to(endpoint))
+        answer = await self._insist(endpoint, ping, Pong, is_known=is_known)
         if not isinstance(answer, Pong) or not answer.public_key:
             return None
         contact = Contact(node_id_of(answer.public_key), endpoint)
@@ -252,7 +271,7 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
         if not self._is_proven(contact):
             return await self.ping(contact.endpoint) == contact
         ping = Ping(self.key.node_id, self.is_client_to(contact.endpoint), prove=False)
-        answer = await self.request(contact.endpoint, ping, Pong)
+        answer = await self._insist(contact.endpoint, ping, Pong)
         if answer is not None:
             self._seen(contact)
         return answer is not None
@@ -260,18 +279,18 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
     async def _ask(self, contact: Contact, request: AnyRequest, *expects: type) -> Answer | None:
         """Send a request; the answer counts only from a node that has proved the id it goes by."""
         if self._is_proven(contact):
-            answer = await self.request(contact.endpoint, request, *expects)
+            answer = await self._insist(contact.endpoint, request, *expects)
         else:
             async with asyncio.TaskGroup() as group:
-                asking = group.create_task(self.request(contact.endpoint, request, *expects))
+                asking = group.create_task(self._insist(contact.endpoint, request, *expects))
                 proving = group.create_task(self.ping(contact.endpoint))
             answer = asking.result() if proving.result() == contact else None
         if answer is None:
             self._missed(contact)
         else:
             self._seen(contact)
-            self.prove_later(contact)
-        return _without_the_near(answer, contact.endpoint) if isinstance(answer, Nodes | Values) else answer
+            self.prove_later(contact, is_known=True)
+        return without_the_near(answer, contact.endpoint) if isinstance(answer, Nodes | Values) else answer
 
     def _is_proven(self, contact: Contact) -> bool:
         return self._proofs.holds(contact, asyncio.get_running_loop().time())
@@ -317,10 +336,10 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
             self.check_later(promoted)
         self.on_lost(contact)
 
-    def prove_later(self, contact: Contact) -> None:
-        """Ask a node that the table has room for, or that has moved, to prove its id."""
+    def prove_later(self, contact: Contact, *, is_known: bool) -> None:
+        """Ask a node that the table has room for, or that has moved, to prove its id; ``is_known``: see `_insist`."""
         if self.router.wants(contact) or self._has_moved(contact):
-            self._begin_proof(contact, self._prove(contact.endpoint))
+            self._begin_proof(contact, self._prove(contact.endpoint, is_known=is_known))
 
     def check_later(self, contact: Contact) -> None:
         """Ask a contact that took too long whether it is still there; else it leaves the table."""
@@ -335,9 +354,9 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
         self._proving.add(contact.address)
         self.spawn(job)
 
-    async def _prove(self, endpoint: Endpoint) -> None:
+    async def _prove(self, endpoint: Endpoint, *, is_known: bool) -> None:
         try:
-            await self.ping(endpoint)
+            await self.ping(endpoint, is_known=is_known)
         finally:
             self._proving.discard((endpoint.host, endpoint.port))
 
@@ -378,21 +397,3 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
 @lru_cache(4096)
 def _endpoint(host: str, port: int) -> Endpoint:
     return Endpoint(host.partition("%")[0], port)
-
-
-def _without_the_near(answer: Nodes | Values, source: Endpoint) -> Nodes | Values:
-    """Leave out contacts on a nearer net than who names them: nobody out there makes us knock at doors in our LAN."""
-    scope = source.scope
-    fit = tuple(contact for contact in answer.contacts if contact.endpoint.scope >= scope)
-    return answer if len(fit) == len(answer.contacts) else replace(answer, contacts=fit)
-
-
-def _is_authentic(pong: Pong, transaction_id: bytes, own_id: NodeId) -> bool:
-    if not pong.public_key:
-        return True  # it claims nothing
-    try:
-        key = Ed25519PublicKey.from_public_bytes(pong.public_key)
-        key.verify(pong.signature, pong_statement(transaction_id, own_id))
-    except (InvalidSignature, ValueError):
-        return False
-    return True

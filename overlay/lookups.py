@@ -12,6 +12,7 @@ from .protocol.lookup import SURE_TOP, Lookup
 from .protocol.nodeid import NodeId
 from .protocol.record import Kind, Record, check_blob, key_hint, parse_record
 from .protocol.region import radius
+from .protocol.round_trip import HARD
 from .protocol.wire import Values
 
 LOOKUP_SECONDS = 5.0
@@ -165,9 +166,14 @@ class LookupRunner:
         return (kind, public_key) in found.records
 
     async def values(
-        self, target: NodeId, kind: Kind, own: tuple[bytes, ...] = (), public_key: bytes = b""
+        self,
+        target: NodeId,
+        kind: Kind,
+        own: tuple[bytes, ...] = (),
+        public_key: bytes = b"",
+        seconds: float = LOOKUP_SECONDS,
     ) -> Found:
-        """Return the values of ``kind`` under ``target``; takes 5 s at most.
+        """Return the values of ``kind`` under ``target``; takes ``seconds`` at most.
 
         The search ends when the nearest nodes have answered, or earlier with a `QUORUM` of holders, of which we are
         one where we hold ``own`` values; at once with a record signed by ``public_key``, if that is what is looked for.
@@ -194,7 +200,7 @@ class LookupRunner:
                 return True
             return found.holders >= quorum.holders and walk.is_settled()
 
-        await walk.run(ask, LOOKUP_SECONDS, enough, has_something=lambda: found.holders > 0, patient=True)
+        await walk.run(ask, seconds, enough, has_something=lambda: found.holders > 0, patient=True)
         found.asked = walk.lookup.asked
         found.answered = len(walk.lookup.result())
         return found
@@ -244,8 +250,8 @@ class _Walk:
     ) -> None:
         """Ask until ``enough`` is found, time is up, or all have answered but those that have stalled.
 
-        These are waited for when nobody else has answered, and for one second by who is ``patient`` and does not
-        have anything yet.
+        These are waited for when nobody else has answered, and for one second, or as long as they are asked again, by
+        who is ``patient`` and does not have anything yet.
         """
         end = self._wake_in(seconds)
         try:
@@ -274,7 +280,7 @@ class _Walk:
         if not self.lookup.result():
             return False
         if patient and self._patience is None:
-            self._patience = self._wake_in(STRAGGLER_SECONDS)
+            self._patience = self._wake_in(HARD if self._protocol.knows_few else STRAGGLER_SECONDS)
         return self._patience is None or self._patience.is_set()
 
     def _wake_in(self, seconds: float) -> asyncio.Event:

@@ -26,6 +26,7 @@ SAVE_AT_ONCE = 20
 MAX_BOOTSTRAP = 400
 HAND_OVER_TURN = 50
 RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+SHORT_PAUSES = 3
 
 
 class Membership:
@@ -54,6 +55,7 @@ class Membership:
         self._met = asyncio.Event()
         self._settled = asyncio.Event()
         self._lost = asyncio.Event()
+        self._needed = asyncio.Event()
         self._alone = True
         self._told_cut_off = False
         self._upkeep = Upkeep(protocol, lookups, publisher, jobs, peers)
@@ -125,6 +127,19 @@ class Membership:
         for endpoint in fresh:
             self._jobs.start(self._try(endpoint))
 
+    async def find_somebody(self, seconds: float) -> bool:
+        """Wait until somebody can be asked, so long at most; False at once when nobody is known who could be tried."""
+        if len(self._router):
+            return True
+        if self._protocol.client or not (self._bootstrap or self._peers.load()):
+            return False
+        self._needed.set()
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._met.wait()
+        except TimeoutError:
+            return False
+
     def remember(self) -> None:
         """Write down who is there."""
         self._upkeep.remember()
@@ -190,7 +205,7 @@ class Membership:
     # -- alone ---------------------------------------------------------------------------------------------------
 
     async def _search(self) -> None:
-        """While alone, keep trying who was known; the pauses grow."""
+        """While alone, keep trying who was known; the pauses grow until somebody is needed."""
         attempt = 0
         while True:
             if len(self._router):
@@ -198,10 +213,23 @@ class Membership:
                 await self._lost.wait()
                 self._lost.clear()
                 continue
-            await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
-            attempt += 1
+            attempt = await self._pause(attempt)
             if not len(self._router):
                 self._try_all()
+
+    async def _pause(self, attempt: int) -> int:
+        """Wait before an attempt, but not long when somebody is needed; return the number of the next attempt."""
+        pause = RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)]
+        if attempt < SHORT_PAUSES:
+            await asyncio.sleep(pause)
+            return attempt + 1
+        try:
+            async with asyncio.timeout(pause):
+                await self._needed.wait()
+        except TimeoutError:
+            return attempt + 1
+        self._needed.clear()
+        return 0
 
     async def _rejoin(self) -> None:
         """Nobody finds us although some answer: say so, and begin as if we had just been started."""

@@ -14,7 +14,7 @@ from .errors import Isolated, OverlayError, WireError
 from .events import OverlayEvent, ReachabilityChanged
 from .identity import NodeKey
 from .jobs import Jobs
-from .lookups import Found, LookupRunner
+from .lookups import LOOKUP_SECONDS, Found, LookupRunner
 from .membership import Membership
 from .peers import RememberedPeers
 from .ports import Store
@@ -260,14 +260,20 @@ class Overlay:
         return key
 
     async def _values(self, target: NodeId, kind: Kind, public_key: bytes = b"") -> Found:
-        """Ask the others; what we hold ourselves counts as one more holder."""
+        """Ask the others, again when nobody answers; what we hold ourselves counts as one more holder."""
         if self._membership.is_cut_off:
             raise Isolated("no other node finds this one")
-        own = tuple(self._protocol.store_of_records.get(target, asyncio.get_running_loop().time()))
-        found = await self._lookups.values(target, kind, own, public_key)
-        if not (found.holders or found.answered):
-            raise Isolated("no other node answers" if found.asked else "no other node is known")
-        return found
+        loop, was_asked = asyncio.get_running_loop(), False
+        end = loop.time() + LOOKUP_SECONDS
+        while (seconds := end - loop.time()) > 0:
+            own = tuple(self._protocol.store_of_records.get(target, loop.time()))
+            found = await self._lookups.values(target, kind, own, public_key, seconds)
+            if found.holders or found.answered:
+                return found
+            was_asked = was_asked or found.asked > 0
+            if not await self._membership.find_somebody(end - loop.time()):
+                break
+        raise Isolated("no other node answers" if was_asked else "no other node is known")
 
 
 __all__ = ["FoundClaim", "Isolated", "NodeRecord", "Overlay", "OverlayError", "Resolution"]

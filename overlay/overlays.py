@@ -67,7 +67,7 @@ class Overlays:
         Raises:
             Isolated: on none of them is anybody to be asked.
         """
-        answers = await self._all(lambda overlay: _resolution(overlay, uri, node_public_key))
+        answers = await self._ask(lambda overlay: _resolution(overlay, uri, node_public_key))
         heard = [answer for answer in answers if isinstance(answer, Resolution)]
         if not heard:
             raise next(answer for answer in answers if isinstance(answer, Isolated))
@@ -81,13 +81,13 @@ class Overlays:
 
     async def resolve_node(self, node_public_key: bytes) -> NodeRecord | None:
         """Return where a node can be reached now, from the network that knows most addresses."""
-        records = await self._all(lambda overlay: overlay.resolve_node(node_public_key))
+        records = await self._ask(lambda overlay: overlay.resolve_node(node_public_key))
         found = [record for record in records if record is not None]
         return max(found, key=lambda record: len(record.endpoints), default=None)
 
     async def fetch_blob(self, key: bytes) -> bytes | None:
         """Return the blob of that hash, None when nobody has it."""
-        blobs = await self._all(lambda overlay: overlay.fetch_blob(key))
+        blobs = await self._ask(lambda overlay: overlay.fetch_blob(key))
         return next((blob for blob in blobs if blob is not None), None)
 
     async def publish_claim(self, uri: str, claim: Claim) -> int:
@@ -102,11 +102,14 @@ class Overlays:
         """Publish a blob on each network; return its key. Raises as `Overlay.publish_blob` does."""
         return (await self._all(lambda overlay: overlay.publish_blob(data)))[0]
 
-    async def _all(self, ask: Callable[[Overlay], Coroutine[Any, Any, T]]) -> list[T]:
-        """Ask all at the same time."""
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(ask(overlay)) for overlay in self._overlays]
-        return [task.result() for task in tasks]
+    async def _ask(self, ask: Callable[[Overlay], Coroutine[Any, Any, T]]) -> list[T]:
+        """Look on those where others are, on all if there are none: who is alone looks for others first."""
+        return await _together(
+            [overlay for overlay in self._overlays if overlay.contacts] or self._overlays, ask
+        )
+
+    async def _all(self, tell: Callable[[Overlay], Coroutine[Any, Any, T]]) -> list[T]:
+        return await _together(self._overlays, tell)
 
 
 def together(count: int, on_event: Callable[[OverlayEvent], None]) -> list[Callable[[OverlayEvent], None]]:
@@ -126,6 +129,12 @@ def together(count: int, on_event: Callable[[OverlayEvent], None]) -> list[Calla
         return tell
 
     return [callback(number) for number in range(count)]
+
+
+async def _together(overlays: Sequence[Overlay], do: Callable[[Overlay], Coroutine[Any, Any, T]]) -> list[T]:
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(do(overlay)) for overlay in overlays]
+    return [task.result() for task in tasks]
 
 
 async def _resolution(overlay: Overlay, uri: str, node_public_key: bytes) -> Resolution | Isolated:

@@ -73,6 +73,7 @@ Answer: TypeAlias = Callable[[ServerTransaction], Awaitable[object]]
 
 HANDSET = "browser"  # what a handset is called where a phone has its Contact
 FAREWELL = 2.0  # seconds for the last BYEs when the node stops
+STOPS = "The node stops"
 
 
 class Gateway:
@@ -207,13 +208,17 @@ class Gateway:
 
     async def _stop(self) -> None:
         try:
-            await self._switchboard.end_all("The node stops", FAREWELL)
+            await self._switchboard.end_all(STOPS, FAREWELL)
             await self.subscriptions.end_all(FAREWELL)
         finally:
             for task in list(self._tasks):
                 task.cancel()
 
     def _start(self, job: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        """Run what a request has begun; raise `Refusal` when nobody would end it any more."""
+        if self._switchboard.is_ending:
+            job.close()
+            raise Refusal(503, STOPS)
         return self._own(self._supervise(self._group, job, name))
 
     def _own(self, task: asyncio.Task[None]) -> asyncio.Task[None]:
@@ -258,18 +263,18 @@ class Gateway:
         """Call `target` on behalf of our user `local_uri`, with `service` in place of a phone.
 
         `anonymous` is whether the call shows who it is; by default it does as the user has set it.
-        Raises KeyError when `local_uri` is no user of ours, `Refusal` when the call cannot even begin (the
-        target is no mesh URI, too many calls). The service is closed with the call, or at once in that case.
+        Raises KeyError when `local_uri` is no user of ours, `Refusal` when the call cannot even begin (no mesh URI,
+        too many calls, the node stops). The service is closed with the call, or at once in that case.
         """
         leg = ServiceLeg(service)
         try:
             user, dialled = self._begin(local_uri, target)
             phone = CallingPhone(LOOPBACK, None, await leg.offer(), DEFAULT_HOPS)
+            search = dialled.search(self._node, user, phone, asked=anonymous)
+            return self._switchboard.connect("out", leg, dialled.target, search, user.uri, None)
         except BaseException:
             await leg.aclose()
             raise
-        search = dialled.search(self._node, user, phone, asked=anonymous)
-        return self._switchboard.connect("out", leg, dialled.target, search, user.uri, None)
 
     def _begin(self, local_uri: str, target: str) -> tuple[LocalUser, Dialled]:
         user = self._node.accounts.by_uri(local_uri)

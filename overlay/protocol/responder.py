@@ -81,7 +81,7 @@ class Responder:
             case Dial():
                 return encode_answer(transaction_id, Dialed(source, self._dial(request, source, now)))
             case FindNode() | FindValue():
-                proven = self._tokens.is_valid(request.token, pack_host(source.host), now)
+                proven = self.is_proven(request, source, now)
                 room = MAX_MESSAGE if proven else min(MAX_MESSAGE, AMPLIFICATION * size)
                 nodes = Nodes(source, token, tuple(self._near(request, source)))
                 if isinstance(request, FindValue):
@@ -90,17 +90,23 @@ class Responder:
                         return _values(transaction_id, nodes, values[:MAX_TOTAL], request.skip, room)
                 return _nodes(transaction_id, nodes, room)
 
+    def is_proven(self, request: AnyRequest, source: Endpoint, now: float) -> bool:
+        """Tell whether a request comes from where it says: it brings a token that was sent there."""
+        return not isinstance(request, Ping) and self._tokens.is_valid(
+            request.token, pack_host(source.host), now
+        )
+
     def _prove(self, transaction_id: bytes, request: Ping) -> tuple[bytes, bytes]:
         return self._public_key, self._sign(pong_statement(transaction_id, request.sender))
 
     def _dial(self, request: Dial, source: Endpoint, now: float) -> int:
         """Have a node pinged: the asker by others, or somebody else by ourselves; return by how many."""
-        if not self._tokens.is_valid(request.token, pack_host(source.host), now):
+        if not self.is_proven(request, source, now):
             return 0
         return self._dial_back(request.endpoint, source)
 
     def _keep(self, request: Store, source: Endpoint, now: float) -> StoreCode:
-        if not self._tokens.is_valid(request.token, pack_host(source.host), now):
+        if not self.is_proven(request, source, now):
             return StoreCode.BAD_TOKEN
         try:
             self._store.put(request.target, request.kind, request.value, source.host, now, request.age)

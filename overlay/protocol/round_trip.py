@@ -1,7 +1,8 @@
 """How long to wait for a contact: an estimate per contact after Jacobson (RFC 6298), and one for strangers.
 
-Nothing is sent again when the time is up: another is asked as well, and a late answer still counts. So the estimates
-may be bolder than a retransmission timer's: they start from half the variance, and strangers get two variances.
+When the time is up, another is asked as well, or the same again where there is no other; a late answer still counts.
+So the estimates may be bolder than a retransmission timer's: they start from half the variance, and strangers get two
+variances.
 """
 
 from collections import OrderedDict

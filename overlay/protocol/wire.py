@@ -5,7 +5,7 @@ gains nothing.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any, assert_never
 
@@ -156,6 +156,13 @@ Answer = Pong | Nodes | Values | Stored | Dialed
 def pong_statement(transaction_id: bytes, asker: bytes) -> bytes:
     """Return what a pong signs."""
     return b"freecall/pong/1" + transaction_id + asker
+
+
+def without_the_near(answer: Nodes | Values, source: Endpoint) -> Nodes | Values:
+    """Leave out contacts on a nearer net than who names them: nobody out there makes us knock at doors in our LAN."""
+    scope = source.scope
+    fit = tuple(contact for contact in answer.contacts if contact.endpoint.scope >= scope)
+    return answer if len(fit) == len(answer.contacts) else replace(answer, contacts=fit)
 
 
 def encode_request(transaction_id: bytes, request: AnyRequest) -> bytes:

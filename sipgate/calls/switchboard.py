@@ -25,7 +25,7 @@ CALLERS_PATIENCE = 5.0  # seconds that the caller's node waits longer, so that t
 
 
 class Switchboard:
-    """Begins calls and keeps them. `start` runs a call in a task that its owner looks after.
+    """Begins calls and keeps them. `start` runs a call in a task that its owner looks after, or raises `Refusal`.
 
     `own_hosts` gives the names that phones have for this node.
     """
@@ -45,16 +45,24 @@ class Switchboard:
         self._peers: Counter[bytes] = Counter()
         self._idle = asyncio.Event()
         self._idle.set()
+        self._last_words = ""
 
     def check_room(self, user: str, peer: bytes | None) -> None:
-        """Raise `Refusal` when there are too many calls, in all, of this user, or from this node."""
+        """Raise `Refusal` when there are too many calls, in all, of this user, or from this node; or all are ended."""
         limits = self._node.limits
+        if self.is_ending:
+            raise Refusal(503, self._last_words)
         if len(self.calls) >= limits.calls:
             raise Refusal(503, "This node carries as many calls as it can")
         if self._users[user] >= limits.calls_per_user:
             raise Refusal(486, "This user has as many calls as one user can have")
         if peer is not None and self._peers[peer] >= limits.calls_per_peer:
             raise Refusal(486, "Too many calls come from this node")
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether all calls are being ended, and no more begin."""
+        return bool(self._last_words)
 
     def calls_beside(self, user: str) -> int:
         """Return how many calls a user (a URI) has beside the one that asks."""
@@ -69,7 +77,7 @@ class Switchboard:
         user: str,
         peer: bytes | None,
     ) -> Call:
-        """Begin a call; `check_room` has been asked."""
+        """Begin a call; `check_room` has been asked. Raises `Refusal` when the node stops."""
         limits = self._node.limits
         call = Call(
             self._node.token()[:12],
@@ -81,13 +89,13 @@ class Switchboard:
             on_event=self._node.on_event,
             exchange=self.exchange,
         )
+        self._start(self._carry(call, user, peer), f"call {call.id}")
         self.calls[call.id] = call
         self.users[call.id] = user
         self._users[user] += 1
         if peer is not None:
             self._peers[peer] += 1
         self._idle.clear()
-        self._start(self._carry(call, user, peer), f"call {call.id}")
         return call
 
     async def _carry(self, call: Call, user: str, peer: bytes | None) -> None:
@@ -102,7 +110,8 @@ class Switchboard:
                 self._idle.set()
 
     async def end_all(self, reason: str, patience: float) -> None:
-        """Hang up every call; return when the parties have heard it, or after `patience` seconds."""
+        """Hang up every call, and begin no more; return when the parties have heard it, or after `patience` seconds."""
+        self._last_words = reason
         try:
             async with asyncio.timeout(patience):
                 for call in list(self.calls.values()):

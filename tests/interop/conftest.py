@@ -1,7 +1,7 @@
 """What tests with real programs share: speech, and two nodes on one switch that live as long as the run."""
 
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,11 +10,11 @@ import pytest_asyncio
 
 from tests.kit.capture import Capture
 from tests.kit.netns import Lan
-from tests.kit.nodes import DataDirectory, Node, resolves
+from tests.kit.nodes import MESH_PORT as MESH_PORT
+from tests.kit.nodes import DataDirectory, resolves, two_nodes
 from tests.kit.site import Site
 from tests.kit.speech import make_speech
 
-MESH_PORT = 7350
 Speech = Mapping[int, Path]
 
 
@@ -47,30 +47,25 @@ def data() -> Iterator[Path]:
         yield path
 
 
+@asynccontextmanager
+async def two_sites(lan: Lan, voices: Mapping[str, Speech]) -> AsyncIterator[tuple[Site, Site]]:
+    """Run Alice's and Bob's node, who know each other. Their loopbacks are captured from before the start."""
+    async with AsyncExitStack() as stack:
+        near, far = [await stack.enter_async_context(Capture("lo", lan.namespace(host))) for host in "ab"]
+        alice, bob = await stack.enter_async_context(two_nodes(lan))
+        await resolves(alice, bob)
+        await resolves(bob, alice)
+        await alice.knows(bob.uri)
+        await bob.knows(alice.uri)
+        yield Site(alice, near, voices["alice"]), Site(bob, far, voices["bob"])
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def running_pair(voices: dict[str, Speech]) -> AsyncIterator[Pair]:
     """Start both nodes; Bob bootstraps from Alice. The capture of the mesh leg sees the first packet."""
-    async with AsyncExitStack() as stack:
-        lan = stack.enter_context(Lan("a", "b"))
-        mesh = await stack.enter_async_context(Capture("eth0", lan.namespace("a")))
-        sites = []
-        for name, host in (("alice", "a"), ("bob", "b")):
-            loopback = await stack.enter_async_context(Capture("lo", lan.namespace(host)))
-            node = Node(
-                name,
-                stack.enter_context(DataDirectory(name)),
-                namespace=lan.namespace(host),
-                listen=f"{lan.address(host)}:{MESH_PORT}",
-                sip="127.0.0.1:5060",
-                bootstrap=() if host == "a" else (f"{lan.address('a')}:{MESH_PORT}",),
-            )
-            sites.append(Site(await stack.enter_async_context(node), loopback, voices[name]))
-        alice, bob = sites
-        await resolves(alice.node, bob.node)
-        await resolves(bob.node, alice.node)
-        await alice.node.knows(bob.node.uri)
-        await bob.node.knows(alice.node.uri)
-        yield Pair(alice, bob, mesh)
+    with Lan("a", "b") as lan:
+        async with Capture("eth0", lan.namespace("a")) as mesh, two_sites(lan, voices) as (alice, bob):
+            yield Pair(alice, bob, mesh)
 
 
 @pytest_asyncio.fixture(loop_scope="session")

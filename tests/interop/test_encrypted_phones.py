@@ -2,21 +2,21 @@
 
 import json
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-from tests.interop.conftest import Speech
+from tests.interop.conftest import Speech, two_sites
 from tests.interop.test_devices import devices
 from tests.kit.baresip import Baresip, Line
 from tests.kit.capture import Capture, PhoneTraffic
 from tests.kit.journal import NotSeenError
 from tests.kit.linphone import Linphone
 from tests.kit.netns import Lan
-from tests.kit.nodes import DataDirectory, Node, resolves
+from tests.kit.nodes import DataDirectory, Node
 from tests.kit.packets import rtp_payload
 from tests.kit.site import Site, answer, ended, phone_of, ring, secured
 from tests.kit.speech import frames_recognised, main_frequency, make_tone, read_wav, voiced_frames
@@ -128,29 +128,13 @@ async def home(voices: dict[str, Speech]) -> AsyncIterator[Home]:
 @asynccontextmanager
 async def home_of(voices: dict[str, Speech]) -> AsyncIterator[Home]:
     """Set all of it up."""
-    async with AsyncExitStack() as stack:
-        lan = stack.enter_context(Lan("a", "b", "phone", "far"))
-        sites, folders = [], []
-        for name, host in (("alice", "a"), ("bob", "b")):
-            loopback = await stack.enter_async_context(Capture("lo", lan.namespace(host)))
-            folders.append(stack.enter_context(DataDirectory(name)))
-            node = Node(
-                name,
-                folders[-1],
-                namespace=lan.namespace(host),
-                listen=f"{lan.address(host)}:7350",
-                sip="127.0.0.1:5060",
-                bootstrap=() if host == "a" else (f"{lan.address('a')}:7350",),
-            )
-            sites.append(Site(await stack.enter_async_context(node), loopback, voices[name]))
-        alice, bob = sites
-        await resolves(alice.node, bob.node)
-        await resolves(bob.node, alice.node)
-        await alice.node.knows(bob.node.uri)
-        await bob.node.knows(alice.node.uri)
-        wire = await stack.enter_async_context(Capture("eth0", lan.namespace("phone")))
-        bobs_wire = await stack.enter_async_context(Capture("eth0", lan.namespace("far")))
-        yield Home(lan, folders[0], folders[1], alice, bob, wire, bobs_wire)
+    with Lan("a", "b", "phone", "far") as lan:
+        async with (
+            two_sites(lan, voices) as (alice, bob),
+            Capture("eth0", lan.namespace("phone")) as wire,
+            Capture("eth0", lan.namespace("far")) as bobs_wire,
+        ):
+            yield Home(lan, alice.node.data, bob.node.data, alice, bob, wire, bobs_wire)
 
 
 def recognised(phone: Baresip, said: Path) -> int:
@@ -368,6 +352,42 @@ async def test_a_phone_that_was_secured_from_end_to_end_is_sent_on_to_a_plain_on
             assert frames_recognised(heard, read_wav(home.bob.speech[RATE])[1]) > ONE_SECOND // 2
             assert recognised(plain, home.alice.speech[RATE]) > ONE_SECOND
             home.assert_nothing_in_the_clear(start, clear.heard() + clear.spoken())
+
+
+async def test_a_phone_that_talked_directly_and_is_sent_on_goes_on_under_a_key_of_the_node(
+    home: Home, tmp_path: Path
+) -> None:
+    """With Linphone: baresip 1.0 keeps the other phone's key, whatever a re-INVITE says."""
+    line = await home.pair("study")
+    phone = Linphone(
+        line,
+        make_tone(tmp_path / "620.wav", 620),
+        home.lan.namespace("phone"),
+        address=home.lan.address("phone"),
+        transport="tls",
+        encryption="srtp",
+    )
+    async with home.phone("hall", "bob") as hall, home.bob.phone() as far, phone:
+        await home.alice.node.event("phone_registered", device="study")
+        phone.command(f"call {home.alice.node.uri}")
+        await hall.event("CALL_INCOMING")
+        await hall.accept()
+        async with Capture("lo", home.lan.namespace("phone")) as direct:
+            await PhoneTraffic(direct, hall.rtp_ports).until_heard(ONE_SECOND)
+        await hall.transfer(home.bob.node.uri)
+        await far.event("CALL_INCOMING")
+        await far.accept()
+        moved = await home.alice.node.event("call_transferred", part="transferee")
+        await home.alice.node.event("call_secured", call=moved["into"])
+        await home.bob.traffic(far).until_heard(4 * ONE_SECOND)
+        phone.command("terminate")
+        await phone.says("Call terminated", "ended")
+        await home.alice.node.event("call_ended", call=moved["into"])
+        heard = read_wav(phone.recording)[1][-3 * RATE :]
+        tone = read_wav(far.recordings()[-1])[1][-RATE:]
+    assert frames_recognised(heard, read_wav(home.bob.speech[RATE])[1]) > ONE_SECOND
+    assert abs(main_frequency(tone, RATE) - 620) < 5
+    await devices(home.data, "revoke", "study")
 
 
 async def test_a_paired_phone_that_does_not_encrypt_its_sound_cannot_call(home: Home) -> None:

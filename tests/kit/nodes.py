@@ -8,17 +8,18 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from tests.kit.journal import Event, Journal
 from tests.kit.process import Outcome, Program, run
 
 ROOT = Path(__file__).parents[2]
+MESH_PORT, SIP_PORT = 7350, 5060
 
 
 def _environment() -> dict[str, str]:
@@ -249,6 +250,37 @@ async def resolves(asking: Node, wanted: Node, *, timeout: float = 5) -> float:
             for claim in answer.json.get("claims", ()):
                 if wanted.mesh_text in claim["endpoints"]:
                     return clock() - start
+
+
+class Network(Protocol):
+    """Hosts that reach each other, each in a namespace of its own: `netns.Lan`, `wire.Wire`."""
+
+    def namespace(self, host: str) -> str:
+        """Return the namespace of a host."""
+        ...
+
+    def address(self, host: str) -> str:
+        """Return its address."""
+        ...
+
+
+@asynccontextmanager
+async def two_nodes(network: Network) -> AsyncIterator[tuple[Node, Node]]:
+    """Run Alice's node on host `a` and Bob's, which bootstraps from hers, on host `b`; they need not have met yet."""
+    async with AsyncExitStack() as stack:
+        nodes: list[Node] = []
+        for name, host in (("alice", "a"), ("bob", "b")):
+            node = Node(
+                name,
+                stack.enter_context(DataDirectory(name)),
+                namespace=network.namespace(host),
+                listen=f"{network.address(host)}:{MESH_PORT}",
+                sip=f"127.0.0.1:{SIP_PORT}",
+                bootstrap=[first.mesh_text for first in nodes],
+            )
+            nodes.append(await stack.enter_async_context(node))
+        alice, bob = nodes
+        yield alice, bob
 
 
 async def fc_trust(*arguments: str, data: Path, timeout: float = 20) -> Answer:

@@ -1,5 +1,6 @@
 """Networks on one machine: apart, and joined by a node that belongs to both."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -8,6 +9,7 @@ import pytest
 from overlay.errors import Isolated
 from overlay.events import CutOff, Joined, Lonely, OverlayEvent
 from overlay.identity import NodeKey
+from overlay.lookups import LOOKUP_SECONDS
 from overlay.overlay import Overlay
 from overlay.overlays import Overlays, together
 from overlay.protocol.endpoint import Endpoint
@@ -109,6 +111,19 @@ async def test_alone_on_all_networks_is_alone() -> None:
         assert await overlays.join() == 0
         with pytest.raises(Isolated):
             await overlays.resolve("sip:alice@mesh")
+
+
+async def test_who_is_alone_on_one_network_does_not_keep_the_other_waiting() -> None:
+    async with Swarm() as flood, Swarm() as gone:
+        alice, silent = await flood.start(network=FLOOD), await gone.start(network=CLINIC)
+        silent.kill()
+        await alice.overlay.publish_claim("sip:alice@mesh", claim_of(alice.key))
+        async with several([FLOOD, CLINIC], [alice.endpoint, silent.endpoint]) as (_, overlays, each):
+            await eventually(lambda: each[0].contacts)
+            async with asyncio.timeout(LOOKUP_SECONDS / 2):
+                assert (await overlays.resolve("sip:alice@mesh")).claims
+                assert await overlays.resolve_node(bytes(32)) is None
+                assert await overlays.fetch_blob(bytes(20)) is None
 
 
 def test_who_is_alone_on_one_network_only_is_not_called_alone() -> None:

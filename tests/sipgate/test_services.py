@@ -133,3 +133,45 @@ async def test_a_service_that_cannot_serve_the_offer_refuses_the_call() -> None:
         it.b.services["sip:bob@mesh"] = Deaf
         refused = await (await it.alice.call("sip:bob@mesh")).final()
         assert (refused.status, refused.reason) == (488, "Only G.711 here")
+
+
+async def test_a_call_that_is_ready_to_begin_when_the_node_has_stopped_is_refused() -> None:
+    gate = asyncio.Event()
+
+    class Slow(EchoService):
+        async def offer(self) -> bytes:
+            await gate.wait()
+            return self.sdp
+
+    service = Slow()
+    async with nodes("alice") as (a,):
+        async with asyncio.TaskGroup() as group:
+            placing = group.create_task(placed(a, service))
+            await asyncio.sleep(0)
+            await a.gateway.__aexit__(None, None, None)
+            gate.set()
+        assert placing.result().status == 503
+        assert service.closed.is_set()
+        assert not a.gateway.calls
+
+
+async def placed(node: TestNode, service: EchoService) -> Refusal:
+    """Place a call that is refused; return why."""
+    with pytest.raises(Refusal) as refused:
+        await node.gateway.place_call(node.uri, "sip:echo@mesh", service)
+    return refused.value
+
+
+@pytest.mark.parametrize("turns", range(0, 60, 3))
+async def test_a_node_that_stops_while_a_code_is_dialled_has_nothing_to_complain_of(turns: int) -> None:
+    async with nodes("alice") as (a,), SipPhone("alice", a.phones) as alice, asyncio.TaskGroup() as group:
+        serve(a, "sip:*60@mesh")
+        a.book.peers["sip:*60@mesh"] = replace(
+            a.book.peers["sip:alice@mesh"], uri="sip:*60@mesh", trust="self"
+        )
+        dialling = group.create_task(alice.call("sip:*60@mesh"))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await a.gateway.__aexit__(None, None, None)
+        dialling.cancel()
+        assert not a.gateway.calls

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from tests.kit.capture import Capture
+from tests.kit.nodes import MESH_PORT
 from tests.kit.packets import Packet, kind_of_datagram, rtp_payload
 
-MESH_PORT = 7350
 TLS = "tls"
 OF_THE_CALL = ("stun", "dtls", TLS, "other")
 """Whole packets that are ours: consent, what node tells node, SIP, and what should not be there."""

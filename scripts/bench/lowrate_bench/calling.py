@@ -2,9 +2,9 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -14,11 +14,11 @@ from tests.kit.baresip import Baresip
 from tests.kit.capture import Capture
 from tests.kit.journal import Event, Journal
 from tests.kit.netns import free_ports
-from tests.kit.nodes import ROOT, DataDirectory, Node, resolves
+from tests.kit.nodes import ROOT, SIP_PORT, Node, resolves, two_nodes
 from tests.kit.process import Program, run
 from tests.kit.wire import Line, Wire
 
-from .bill import MESH_PORT, Bill, Side, Window
+from .bill import Bill, Side, Window
 from .talker import Options
 
 POOR = Line(delay_seconds=0.15, loss=0.05, kilobits_per_second=64)
@@ -26,7 +26,6 @@ POOR = Line(delay_seconds=0.15, loss=0.05, kilobits_per_second=64)
 
 LONGEST_BARESIP_MS = 60
 OPUS = ("opus_bitrate 20000", "opus_cbr yes")
-SIP_PORT = 5060
 PATIENCE = 60.0
 HOSTS = ("a", "b")
 
@@ -75,23 +74,11 @@ async def watch(call: Call, seconds: float) -> Outcome:
 async def through_nodes(ptime_ms: int, speech: Path) -> AsyncIterator[Call]:
     """Two nodes on the poor line, a phone beside each, in a call that is confirmed and heard at both ends."""
     async with AsyncExitStack() as stack:
-        wire = stack.enter_context(Wire(replace(POOR, loss=0)))  # who knows one node only loses it easily
+        wire = stack.enter_context(Wire(POOR))
         wires, phones = await _captures(stack, wire, "eth0"), await _captures(stack, wire, "lo")
-        nodes: list[Node] = []
-        for host, name in zip(HOSTS, ("alice", "bob"), strict=True):
-            node = Node(
-                name,
-                stack.enter_context(DataDirectory(name)),
-                namespace=wire.namespace(host),
-                listen=f"{wire.address(host)}:{MESH_PORT}",
-                sip=f"127.0.0.1:{SIP_PORT}",
-                bootstrap=[f"{wire.address('a')}:{MESH_PORT}"] if nodes else [],
-            )
-            nodes.append(await stack.enter_async_context(node))
-        alice, bob = nodes
+        alice, bob = nodes = await stack.enter_async_context(two_nodes(wire))
         await resolves(alice, bob, timeout=PATIENCE)
         await bob.knows(alice.uri)
-        wire.line = POOR
         begin = _baresips if ptime_ms <= LONGEST_BARESIP_MS else _talkers
         its = await begin(stack, alice, bob, ptime_ms, speech)
         for node in nodes:
@@ -125,7 +112,7 @@ async def directly(ptime_ms: int, speech: Path) -> AsyncIterator[Call]:
         yield Call((sides[0], sides[1]), its.is_up, its.dials)
 
 
-def _ends(nodes: list[Node]) -> list[Event]:
+def _ends(nodes: Sequence[Node]) -> list[Event]:
     """Return the calls that have ended, those that never stood too."""
     return [event for node in nodes for event in node.journal.all if event["event"] == "call_ended"]
 

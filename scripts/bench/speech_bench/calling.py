@@ -8,13 +8,11 @@ from pathlib import Path
 
 from tests.kit.baresip import SAMPLE_RATES, Baresip, Line
 from tests.kit.netns import Lan, command_in
-from tests.kit.nodes import DataDirectory, Node, resolves
+from tests.kit.nodes import SIP_PORT, Node, resolves, two_nodes
 from tests.kit.process import run
 from tests.kit.site import connect
 from tests.kit.speech import Samples, read_wav
 
-SIP_PORT = 5060
-MESH_PORT = 7350
 LOSS = """\
 table inet loss {{ }}
 delete table inet loss
@@ -104,18 +102,7 @@ async def place(speech: Speech) -> AsyncIterator[Place]:
     """Start the nodes, and let each know the other."""
     async with AsyncExitStack() as stack:
         lan = stack.enter_context(Lan("a", "b"))
-        nodes: list[Node] = []
-        for name, host in (("alice", "a"), ("bob", "b")):
-            node = Node(
-                name,
-                stack.enter_context(DataDirectory(name)),
-                namespace=lan.namespace(host),
-                listen=f"{lan.address(host)}:{MESH_PORT}",
-                sip=f"127.0.0.1:{SIP_PORT}",
-                bootstrap=[f"{lan.address('a')}:{MESH_PORT}"] if nodes else [],
-            )
-            nodes.append(await stack.enter_async_context(node))
-        alice, bob = nodes
+        alice, bob = await stack.enter_async_context(two_nodes(lan))
         await resolves(alice, bob)
         await bob.knows(alice.uri)
         yield Place(lan, (alice, bob), speech)
