@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import cast
 
-from media.pump.engine import sockets_of
+from media.pump.engine import open_sockets
+from media.sockets import Sockets
 from overlay.protocol.endpoint import Endpoint
 from sipgate.events import GatewayEvent
 from sipgate.gateway import Gateway
@@ -107,8 +108,8 @@ async def open_node(config: Config, data: DataDirectory, log: EventLog) -> Async
         meshes = await choose_meshes(
             data, config.node.bootstrap_list, config.node.networks, known, now=wall_clock()
         )
-        group = await stack.enter_async_context(asyncio.TaskGroup())
-        supervisor = Supervisor(group)
+        sockets = stack.enter_context(open_sockets(config.media.threads))
+        supervisor = Supervisor(await stack.enter_async_context(asyncio.TaskGroup()))
         overlay = open_directory(
             identity.node_key,
             meshes,
@@ -148,6 +149,7 @@ async def open_node(config: Config, data: DataDirectory, log: EventLog) -> Async
                 policy,
                 retained,
                 settings,
+                sockets,
             )
         )
         _connect(letters, gateway, policy)
@@ -220,6 +222,7 @@ def _gateway(
     policy: PolicyDesk,
     retained: RetainedSecrets,
     settings: CallSettings,
+    sockets: Sockets,
 ) -> Gateway:
     """Return the gateway with its ports answered."""
     user, last = _user(config, identity), LastCall()
@@ -228,7 +231,6 @@ def _gateway(
     users = services(wall_clock, identity.uris if config.calls.answer_with == "echo" else ())
     codes = DialCodes(settings, last, policy.block_last_caller, log)
     me = Self(user, keyring.fingerprint, identity.node_key.public_key, services=SERVICES)
-    sockets = sockets_of(config.media.threads)
     directory = MeshDirectory(me, gatherer, keys, lambda: _own_endpoints(ports))
 
     def media_of(whose: Self, own: Keyring) -> MeshMedia:

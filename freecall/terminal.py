@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable
 from queue import SimpleQueue
@@ -11,19 +12,21 @@ from typing import Self, TextIO
 
 from .events import QUEUE_LENGTH, Event
 
+PAUSE_SECONDS = 0.02
 FAREWELL_SECONDS = 2.0
 
 
 class Terminal:
     """Calls `printer` with each event in a thread of its own. A context manager: leaving it prints the rest.
 
-    Of a reader that falls far behind the latest events are dropped; when it is gone, `on_gone` is called in that
-    thread, once.
+    The thread is woken a moment later, when whoever told the event has done the rest of its work. Of a reader that
+    falls far behind the latest events are dropped; when it is gone, `on_gone` is called in that thread, once.
     """
 
     def __init__(self, printer: Callable[[Event], None], on_gone: Callable[[], object]) -> None:
         self._print = printer
         self._on_gone = on_gone
+        self._told: list[Event] = []
         self._waiting: SimpleQueue[Event | None] = SimpleQueue()
         self._thread = Thread(target=self._run, name="terminal", daemon=True)
 
@@ -34,13 +37,21 @@ class Terminal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._hand_over()
         self._waiting.put(None)
         self._thread.join(FAREWELL_SECONDS)
 
     def __call__(self, event: Event) -> None:
         """Print the event soon."""
-        if self._waiting.qsize() < QUEUE_LENGTH:
+        if not self._told:
+            asyncio.get_running_loop().call_later(PAUSE_SECONDS, self._hand_over)
+        if self._waiting.qsize() + len(self._told) < QUEUE_LENGTH:
+            self._told.append(event)
+
+    def _hand_over(self) -> None:
+        for event in self._told:
             self._waiting.put(event)
+        self._told.clear()
 
     def _run(self) -> None:
         try:

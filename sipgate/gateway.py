@@ -117,6 +117,7 @@ class Gateway:
         self._supervise = supervise
         self._group = asyncio.TaskGroup()
         self._endpoint = endpoint(on_request=self._answer, supervise=supervise)
+        self.is_connected = self._endpoint.is_connected
         self._node = Node(
             domain=domain,
             identity=NodeIdentity(node_key, wall_clock),
@@ -181,8 +182,7 @@ class Gateway:
             self._take_messages(mailbox, authenticator, limits)
 
     def _take_messages(self, mailbox: Mailbox, authenticator: Authenticator, limits: Limits) -> None:
-        room = Room(limits)
-        replays = ReplayMemory(limits.replay_memory)
+        room, replays = Room(limits), ReplayMemory(limits.replay_memory)
         phones = MessageFromPhone(self._node, mailbox, authenticator, room, self._own_hosts)
         self._from_phone["MESSAGE"] = phones.message
         self._from_node["MESSAGE"] = MessageFromNode(self._node, mailbox, replays, room).message
@@ -245,10 +245,6 @@ class Gateway:
         self._ports.add(port)
         self._node.mesh_port = port
         return port
-
-    def is_connected(self, node_public_key: bytes) -> bool:
-        """Tell whether we are connected with the node of that key, and have heard of it lately."""
-        return self._endpoint.is_connected(node_public_key)
 
     # -- calls
 

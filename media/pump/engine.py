@@ -6,7 +6,8 @@ import math
 import socket
 import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from media.sockets import LOOP_SOCKETS, Address, CarryingSocket, Flow, Sockets
@@ -21,10 +22,21 @@ _IPV6_BYTES = 28
 P = TypeVar("P", bound=asyncio.BaseProtocol)
 
 
-def sockets_of(threads: int) -> Sockets:
-    """Return sockets carried by so many threads; the loop's own for 0, and where the pump was not built."""
+@contextmanager
+def open_sockets(threads: int) -> Iterator[Sockets]:
+    """Give sockets carried by so many threads; the loop's own for 0, and where the pump was not built.
+
+    The threads stay from one call to the next: to start and to end them takes longer than all else of a short call.
+    """
     built = library.load() if threads else None
-    return LOOP_SOCKETS if built is None else Pump(built, threads)
+    if built is None:
+        yield LOOP_SOCKETS
+        return
+    pump = Pump(built, threads, stays=True)
+    try:
+        yield pump
+    finally:
+        pump.close()
 
 
 def _packed(address: Address) -> bytes:
@@ -50,11 +62,15 @@ def _address(packed: bytes) -> Address:
 
 
 class Pump:
-    """Threads that carry the flows of any number of sockets; there are none while no socket is open."""
+    """Threads that carry the flows of any number of sockets; there are none before the first one is opened.
 
-    def __init__(self, built: ctypes.CDLL, threads: int) -> None:
+    They end with the last socket, or if the pump `stays` with `close`.
+    """
+
+    def __init__(self, built: ctypes.CDLL, threads: int, *, stays: bool = False) -> None:
         self._library = built
         self._threads = threads
+        self._stays = stays
         self._handle: int | None = None
         self._reports: tuple[socket.socket, socket.socket]
         self._sockets: dict[int, PumpedSocket] = {}
@@ -70,6 +86,11 @@ class Pump:
             theirs.close()
             raise OSError("The threads that carry calls could not be started")
         asyncio.get_running_loop().add_reader(ours, self._deliver)
+
+    def close(self) -> None:
+        """End the threads; no socket may be open any more."""
+        if self._handle is not None:
+            self._stop()
 
     def _stop(self) -> None:
         ours, theirs = self._reports
@@ -105,8 +126,7 @@ class Pump:
         taken.generation = taken.thread = self._generation
         taken.thread %= self._threads
         if self._library.pump_open(self._handle, taken.thread, taken.descriptor, taken.generation):
-            if not self._sockets:
-                self._stop()
+            self._rest()
             raise OSError("This node has too many sockets open")
         self._sockets[taken.descriptor] = taken
 
@@ -124,7 +144,10 @@ class Pump:
         """Let go of a socket: nothing goes in or out by it when this returns."""
         del self._sockets[given.descriptor]
         self._library.pump_close(self._handle, given.thread, given.descriptor)
-        if not self._sockets:
+        self._rest()
+
+    def _rest(self) -> None:
+        if not self._sockets and not self._stays:
             self._stop()
 
     def _deliver(self) -> None:

@@ -1,5 +1,6 @@
 """Events on standard output: nobody who reads it holds up the node."""
 
+import asyncio
 import fcntl
 import os
 import threading
@@ -40,7 +41,7 @@ def read(end: int, count: int) -> bytes:
     return data
 
 
-def test_events_come_out_in_order_and_the_last_ones_before_the_end(pipe: tuple[int, TextIO]) -> None:
+async def test_events_come_out_in_order_and_the_last_ones_before_the_end(pipe: tuple[int, TextIO]) -> None:
     end, output = pipe
     with Terminal(json_printer(line_writer(output)), on_gone=lambda: None) as terminal:
         for number in range(5):
@@ -48,25 +49,25 @@ def test_events_come_out_in_order_and_the_last_ones_before_the_end(pipe: tuple[i
     assert lines(read(end, 5)) == [event(number).json().encode() for number in range(5)]
 
 
-def test_who_does_not_read_holds_up_nothing_and_loses_the_latest(pipe: tuple[int, TextIO]) -> None:
+async def test_who_does_not_read_holds_up_nothing_and_loses_the_latest(pipe: tuple[int, TextIO]) -> None:
     end, output = pipe
     with Terminal(json_printer(line_writer(output)), on_gone=lambda: None) as terminal:
         for number in range(3 * QUEUE_LENGTH):
             terminal(event(number))
-        found = lines(read(end, QUEUE_LENGTH))
+        found = lines(await asyncio.to_thread(read, end, QUEUE_LENGTH))
         assert found == [event(number).json().encode() for number in range(len(found))]
         terminal(event(-1))
         rest = b""
         while not rest.endswith(event(-1).json().encode() + b"\n"):
-            rest += os.read(end, PIPE_BYTES)
+            rest += await asyncio.to_thread(os.read, end, PIPE_BYTES)
         assert len(found) + len(lines(rest)) < 2 * QUEUE_LENGTH
 
 
-def test_a_reader_that_goes_is_told_once(pipe: tuple[int, TextIO]) -> None:
+async def test_a_reader_that_goes_is_told_once(pipe: tuple[int, TextIO]) -> None:
     end, output = pipe
     gone = threading.Event()
     with Terminal(json_printer(line_writer(output)), on_gone=gone.set) as terminal:
         os.dup2(os.open(os.devnull, os.O_RDONLY), end)  # the last end to read is closed
         terminal(event(1))
-        assert gone.wait(5)
+        assert await asyncio.to_thread(gone.wait, 5)
         terminal(event(2))

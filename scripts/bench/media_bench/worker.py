@@ -15,7 +15,7 @@ import uvloop
 
 from media.call_media import CallMedia
 from media.events import MediaEvent, Secured
-from media.pump.engine import sockets_of
+from media.pump.engine import open_sockets
 from media.sockets import Sockets
 from tests.media.call_pair import endorsers, make_media
 
@@ -55,18 +55,18 @@ async def serve(threads: int) -> None:
     ports = json.loads(await asyncio.to_thread(sys.stdin.readline))
     calls: list[Call] = []
     targets: list[int] = []
-    sockets = sockets_of(threads)
-    async with asyncio.TaskGroup() as group:
-        for number in range(0, len(ports), 2):
-            call, to = await connect(number // 2, (ports[number], ports[number + 1]), group, sockets)
-            calls.append(call)
-            targets += to
-        gc.collect()
-        gc.freeze()  # as a node does that has run for a while: what lives long is not looked at again
-        print(json.dumps(targets), flush=True)
-        await asyncio.to_thread(sys.stdin.read)
-        for media in (one for call in calls for one in call):
-            await media.aclose()
+    with open_sockets(threads) as sockets:
+        async with asyncio.TaskGroup() as group:
+            for number in range(0, len(ports), 2):
+                call, to = await connect(number // 2, (ports[number], ports[number + 1]), group, sockets)
+                calls.append(call)
+                targets += to
+            gc.collect()
+            gc.freeze()  # as a node does that has run for a while: what lives long is not looked at again
+            print(json.dumps(targets), flush=True)
+            await asyncio.to_thread(sys.stdin.read)
+            for media in (one for call in calls for one in call):
+                await media.aclose()
 
 
 if __name__ == "__main__":
