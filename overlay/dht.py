@@ -218,8 +218,7 @@ class MeshProtocol(KademliaProtocol):  # type: ignore[misc]
 
         Only to those in the table, or to who ``is_known`` to be there: a datagram may bear a forged address.
         """
-        is_known = is_known or any(contact.endpoint == endpoint for contact in self.router)
-        insists = is_known and self.knows_few
+        insists = self.knows_few and (is_known or any(each.endpoint == endpoint for each in self.router))
         patience = self.round_trips.soft_timeout((endpoint.host, endpoint.port)) if insists else None
         return await self.request(endpoint, request, *expects, repeat_after=patience)
 

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator
 from functools import cache
 from pathlib import Path
 
@@ -23,6 +23,7 @@ PROGRAMS = {
     "spin": "spin",
     "tcc": "tcc libc6-dev",
 }
+TURNSTILE, ROOM = Path(__file__), Path(__file__).with_name("__init__.py")
 TIERS = ("loopback", "interop", "namespaces", "long")
 BY_SCRIPT = {"interop": "FREECALL_PROGRAMS_MISSING", "namespaces": "FREECALL_NO_ROOT"}
 """Where scripts/test says that it knows a tier cannot run: then it is skipped in CI too."""
@@ -96,21 +97,19 @@ def mixed(items: list[pytest.Item]) -> list[pytest.Item]:
     return [item for path in sorted(files, key=places.__getitem__) for item in files[path]]
 
 
-@pytest.fixture(autouse=True)
-def elbow_room(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, bool | None, bool | None]:
     """Let a test that is marked `alone` run while no other does: real-time media of several browsers needs both cores.
 
-    The tests' processes share a lock; who wants it for itself closes the turnstile first, so that it is not overtaken.
+    Set-up and waiting included, which no time-out counts. The tests' processes share a lock, on two files that lie here
+    anyway; who wants it for itself closes the turnstile first, so that it is not overtaken.
     """
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
-    exclusive = request.node.get_closest_marker("alone") is not None
-    with (shared / "turnstile").open("w") as turnstile, (shared / "room").open("w") as room:
+    exclusive = item.get_closest_marker("alone") is not None
+    with TURNSTILE.open() as turnstile, ROOM.open() as room:
         fcntl.flock(turnstile, fcntl.LOCK_EX)
         fcntl.flock(room, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
         fcntl.flock(turnstile, fcntl.LOCK_UN)
-        yield
+        return (yield)
 
 
 @pytest_asyncio.fixture

@@ -2,8 +2,9 @@
 
 It speaks from a file and records to another. What one must know: it needs its own HOME with
 `.local/share/linphone`; `soundcard use files` replaces the missing sound card; it offers G.729 whatever is
-configured; its file source is silent after a resume. Where there is no default route it takes the network for down,
-and closes its connections within five seconds, unless it is told not to look (`auto_net_state_mon`).
+configured; its file source is silent after a resume. Where there is no default route it takes the network for down
+and closes its connections within five seconds, unless it is told not to look (`auto_net_state_mon`); but then it does
+not unregister when it ends.
 """
 
 import asyncio
@@ -35,7 +36,7 @@ verify_server_cn=0
 use_ipv6=0
 default_proxy=0
 register_only_when_network_is_up=0
-auto_net_state_mon=0
+auto_net_state_mon={watches_network}
 [rtp]
 audio_rtp_port={rtp_port}
 bind_address={address}
@@ -173,6 +174,7 @@ class Linphone:
             publish=int(self.publishes),
             privacy=self.privacy,
             encryption=self.encryption,
+            watches_network=int(self.transport != "tls"),
             is_mandatory=int(self.encryption == "srtp"),
             address=self.address,
             ports=f"sip_port={ports['udp']}\nsip_tcp_port={ports['tcp']}\nsip_tls_port={ports['tls']}",
