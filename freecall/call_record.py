@@ -2,7 +2,8 @@
 
 import json
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any
 
 MAX_TEXT = 256
@@ -63,10 +64,16 @@ class CallRecord:
 
     def as_json(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
-        return {**vars(self), "started_at": round(self.started_at, 3), "duration": round(self.duration, 1)}
+        shown = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {**shown, "started_at": round(self.started_at, 3), "duration": round(self.duration, 1)}
+
+    @cached_property
+    def _line(self) -> bytes:
+        return json.dumps(self.as_json(), sort_keys=True).encode() + b"\n"
 
     def __bytes__(self) -> bytes:
-        return json.dumps(self.as_json(), sort_keys=True).encode() + b"\n"
+        """Return the line of the file. It is made once: thousands are written after each call, beside calls."""
+        return self._line
 
     @classmethod
     def parse(cls, line: bytes) -> "CallRecord":

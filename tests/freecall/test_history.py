@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -247,3 +247,11 @@ def test_a_record_is_one_line_and_read_as_it_was_written(record: CallRecord) -> 
 def test_a_time_that_is_no_number_is_refused(moment: str) -> None:
     with pytest.raises(ValueError, match="no number"):
         CallRecord.parse(f'{{"call":"1","direction":"in","peer":"x","started_at":{moment}}}'.encode())
+
+
+def test_the_line_of_a_record_is_made_once_and_is_none_of_its_fields() -> None:
+    record = CallRecord("1", "in", "sip:bob@mesh", 1_800_000_000.0)
+    assert bytes(record) is bytes(record)
+    assert set(record.as_json()) == {each.name for each in fields(CallRecord)}
+    refused = replace(record, status=486)
+    assert CallRecord.parse(bytes(refused)) == refused
