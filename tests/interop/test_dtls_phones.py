@@ -7,10 +7,8 @@ import pytest
 import pytest_asyncio
 
 from tests.interop.conftest import Speech
-from tests.interop.test_devices import devices
 from tests.interop.test_encrypted_phones import ONE_SECOND, RATE, Home, home_of, recognised
 from tests.kit.capture import Capture, PhoneTraffic
-from tests.kit.linphone import Linphone
 from tests.kit.packets import Packet
 from tests.kit.site import answer, ended, phone_of, ring, secured
 from tests.kit.speech import frames_recognised, main_frequency, make_tone, read_wav, voiced_frames
@@ -137,20 +135,9 @@ async def test_two_paired_phones_talk_directly_if_they_encrypt_in_one_way(
 @pytest.mark.parametrize("by_paired", [True, False])
 async def test_another_kind_of_phone_does_it_too(home: Home, tmp_path: Path, *, by_paired: bool) -> None:
     tone = make_tone(tmp_path / "620.wav", 620)
-    line = await home.pair("study", "--srtp", "dtls")
-    home.alice.node.journal.forget()
-    phone = Linphone(
-        line,
-        tone,
-        home.lan.namespace("phone"),
-        address=home.lan.address("phone"),
-        transport="tls",
-        encryption="dtls",
-    )
     async with home.bob.phone() as far:
         clear, start = home.bob.traffic(far), len(home.wire.packets)
-        async with phone:
-            assert (await home.alice.node.event("phone_registered"))["device"] == "study"
+        async with home.linphone(tone, by_dtls=True) as phone:
             if by_paired:
                 phone.command(f"call {home.bob.node.uri}")
                 await far.event("CALL_INCOMING")
@@ -172,7 +159,6 @@ async def test_another_kind_of_phone_does_it_too(home: Home, tmp_path: Path, *, 
         assert abs(main_frequency(tone_heard[RATE : 3 * RATE], RATE) - 620) < 5
         assert len(voiced_frames(heard)) * 160 / rate > 1
         assert_dtls_and_srtp_alone(home, start, clear.heard() + clear.spoken())
-    await devices(home.data, "revoke", "study")
 
 
 @pytest.mark.parametrize("by_neighbour", [True, pytest.param(False, marks=pytest.mark.long)])

@@ -76,6 +76,25 @@ class Home:
         self.assert_no_key_is_told()
 
     @asynccontextmanager
+    async def linphone(self, tone: Path, *, by_dtls: bool = False) -> AsyncIterator[Linphone]:
+        """A Linphone that is paired as `study` on the phones' host, until it has gone and is revoked."""
+        line = await self.pair("study", "--srtp", "dtls" if by_dtls else "sdes")
+        self.alice.node.journal.forget()
+        try:
+            async with Linphone(
+                line,
+                tone,
+                self.lan.namespace("phone"),
+                address=self.lan.address("phone"),
+                transport="tls",
+                encryption="dtls" if by_dtls else "srtp",
+            ) as phone:
+                assert (await self.alice.node.event("phone_registered"))["device"] == "study"
+                yield phone
+        finally:
+            await devices(self.data, "revoke", "study")
+
+    @asynccontextmanager
     async def bobs_phone(self) -> AsyncIterator[Baresip]:
         """A phone on a host of its own, paired with Bob's node."""
         line = await self.pair("study", data=self.bobs_data)
@@ -358,17 +377,8 @@ async def test_a_phone_that_talked_directly_and_is_sent_on_goes_on_under_a_key_o
     home: Home, tmp_path: Path
 ) -> None:
     """With Linphone: baresip 1.0 keeps the other phone's key, whatever a re-INVITE says."""
-    line = await home.pair("study")
-    phone = Linphone(
-        line,
-        make_tone(tmp_path / "620.wav", 620),
-        home.lan.namespace("phone"),
-        address=home.lan.address("phone"),
-        transport="tls",
-        encryption="srtp",
-    )
-    async with home.phone("hall", "bob") as hall, home.bob.phone() as far, phone:
-        await home.alice.node.event("phone_registered", device="study")
+    tone = make_tone(tmp_path / "620.wav", 620)
+    async with home.phone("hall", "bob") as hall, home.bob.phone() as far, home.linphone(tone) as phone:
         phone.command(f"call {home.alice.node.uri}")
         await hall.event("CALL_INCOMING")
         await hall.accept()
@@ -384,10 +394,9 @@ async def test_a_phone_that_talked_directly_and_is_sent_on_goes_on_under_a_key_o
         await phone.says("Call terminated", "ended")
         await home.alice.node.event("call_ended", call=moved["into"])
         heard = read_wav(phone.recording)[1][-3 * RATE :]
-        tone = read_wav(far.recordings()[-1])[1][-RATE:]
+        tone_heard = read_wav(far.recordings()[-1])[1][-RATE:]
     assert frames_recognised(heard, read_wav(home.bob.speech[RATE])[1]) > ONE_SECOND
-    assert abs(main_frequency(tone, RATE) - 620) < 5
-    await devices(home.data, "revoke", "study")
+    assert abs(main_frequency(tone_heard, RATE) - 620) < 5
 
 
 async def test_a_paired_phone_that_does_not_encrypt_its_sound_cannot_call(home: Home) -> None:
@@ -411,20 +420,9 @@ async def test_a_paired_phone_that_does_not_encrypt_its_sound_cannot_call(home: 
 @pytest.mark.parametrize("by_paired", [True, pytest.param(False, marks=pytest.mark.long)])
 async def test_another_kind_of_phone_does_it_too(home: Home, tmp_path: Path, *, by_paired: bool) -> None:
     tone = make_tone(tmp_path / "620.wav", 620)
-    line = await home.pair("study")
-    home.alice.node.journal.forget()
-    phone = Linphone(
-        line,
-        tone,
-        home.lan.namespace("phone"),
-        address=home.lan.address("phone"),
-        transport="tls",
-        encryption="srtp",
-    )
     async with home.bob.phone() as far:
         clear, start = home.bob.traffic(far), len(home.wire.packets)
-        async with phone:
-            assert (await home.alice.node.event("phone_registered"))["device"] == "study"
+        async with home.linphone(tone) as phone:
             if by_paired:
                 phone.command(f"call {home.bob.node.uri}")
                 await far.event("CALL_INCOMING")
@@ -441,7 +439,6 @@ async def test_another_kind_of_phone_does_it_too(home: Home, tmp_path: Path, *, 
         assert abs(main_frequency(tone_heard[-8_000:], 8_000) - 620) < 5
         assert len(voiced_frames(heard)) * 160 / rate > 1
         home.assert_nothing_in_the_clear(start, clear.heard() + clear.spoken())
-    await devices(home.data, "revoke", "study")
 
 
 async def test_a_phone_is_plain_by_consent_only_and_it_shows(voices: dict[str, Speech]) -> None:

@@ -11,7 +11,7 @@ import pytest
 from tests.interop.conftest import MESH_PORT
 from tests.kit.capture import Capture
 from tests.kit.netns import Lan, ip
-from tests.kit.nodes import DataDirectory, Node, resolves
+from tests.kit.nodes import DataDirectory, Node, resolves, two_nodes
 from tests.kit.site import Site, connect, secured
 
 pytestmark = [pytest.mark.interop, pytest.mark.namespaces]
@@ -41,18 +41,11 @@ async def test_six_times_the_address_changes_and_nobody_is_cut_off(
 ) -> None:
     async with AsyncExitStack() as stack:
         lan = stack.enter_context(Lan("a", "b"))
+        nodes = await stack.enter_async_context(two_nodes(lan))
         sites: list[Site] = []
-        for name, host in (("alice", "a"), ("bob", "b")):
-            node = Node(
-                name,
-                stack.enter_context(DataDirectory(name)),
-                namespace=lan.namespace(host),
-                listen=f"{lan.address(host)}:{MESH_PORT}",
-                bootstrap=[site.node.mesh_text for site in sites],
-            )
-            await stack.enter_async_context(node)
+        for node, host in zip(nodes, "ab", strict=True):
             loopback = await stack.enter_async_context(Capture("lo", lan.namespace(host)))
-            sites.append(Site(node, loopback, voices[name]))
+            sites.append(Site(node, loopback, voices[node.name]))
         alice, bob = sites
         await resolves(alice.node, bob.node)
         await resolves(bob.node, alice.node)

@@ -96,8 +96,21 @@ class Three:
 
 @asynccontextmanager
 async def three(*, limits: Limits | None = None) -> AsyncIterator[Three]:
+    async with nodes("alice", "bob", "carol", limits=limits) as (a, b, c), phones_at(a, b, c) as it:
+        yield it
+
+
+@asynccontextmanager
+async def three_of_one_node() -> AsyncIterator[Three]:
+    """The same three people, whose phones are all at one node."""
+    users = {"alice": [user("alice"), user("bob"), user("carol")]}
+    async with nodes("alice", users=users) as (node,), phones_at(node, node, node) as it:
+        yield it
+
+
+@asynccontextmanager
+async def phones_at(a: TestNode, b: TestNode, c: TestNode) -> AsyncIterator[Three]:
     async with (
-        nodes("alice", "bob", "carol", limits=limits) as (a, b, c),
         SipPhone("alice", a.phones) as alice,
         SipPhone("bob", b.phones) as bob,
         SipPhone("carol", c.phones) as carol,
@@ -106,24 +119,6 @@ async def three(*, limits: Limits | None = None) -> AsyncIterator[Three]:
         for phone in (alice, bob, carol):
             await phone.register()
         it = Three(a, b, c, alice, bob, carol, group)
-        yield it
-        for task in it.tasks:
-            task.cancel()
-
-
-@asynccontextmanager
-async def three_of_one_node() -> AsyncIterator[Three]:
-    """The same three people, whose phones are all at one node."""
-    async with (
-        nodes("alice", users={"alice": [user("alice"), user("bob"), user("carol")]}) as (node,),
-        SipPhone("alice", node.phones) as alice,
-        SipPhone("bob", node.phones) as bob,
-        SipPhone("carol", node.phones) as carol,
-        asyncio.TaskGroup() as group,
-    ):
-        for phone in (alice, bob, carol):
-            await phone.register()
-        it = Three(node, node, node, alice, bob, carol, group)
         yield it
         for task in it.tasks:
             task.cancel()
