@@ -12,7 +12,8 @@ PING = b"\r\n\r\n"
 PONG = b"\r\n"
 # all at the front that is neither a ping nor, at the end, perhaps the first half of one; dropped at once, as each step
 # costs something, and 64 KiB of line feeds would be 65,536 steps
-_STRAY = re.compile(rb"(?:\n|\r(?!\n|\Z)|\r\n(?!\r\n|\r?\Z))++")
+# (nothing follows the group, so it never goes back; Python before 3.11.5 reads a possessive one wrongly)
+_STRAY = re.compile(rb"(?:\n+|\r+(?=\r)|\r(?!\n|\Z)|\r\n(?!\r\n|\r?\Z))+")
 
 
 @dataclass(frozen=True)
