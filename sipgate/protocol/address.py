@@ -1,8 +1,11 @@
 """name-addr and addr-spec with parameters: From, To, Contact, Route, Refer-To and others (RFC 3261 20.10)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from .scanner import (
+    REMEMBERED,
     TOKEN,
     WSP,
     bad,
@@ -24,7 +27,7 @@ class Address:
 
     uri: Uri
     display_name: str = ""
-    parameters: dict[str, str | None] = field(default_factory=dict)
+    parameters: Mapping[str, str | None] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, text: str) -> "Address":
@@ -33,29 +36,7 @@ class Address:
         Raises:
             SipError: malformed.
         """
-        text = text.strip(WSP)
-        display = ""
-        if text.startswith('"'):
-            end = closing_quote(text, 0)
-            display = unquote(text[: end + 1])
-            text = text[end + 1 :].lstrip(WSP)
-            if not text.startswith("<"):
-                raise bad("address")
-        elif "<" in text and ":" not in text[: text.index("<")]:  # else it may stand in a quoted parameter
-            display, _, rest = text.partition("<")
-            display = " ".join(words(display))
-            if not _DISPLAY.issuperset(display) and not all(c in _DISPLAY or c >= "\x80" for c in display):
-                raise bad("display name")
-            text = "<" + rest
-        if text.startswith("<"):
-            end = text.find(">")
-            if end < 0:
-                raise bad("address")
-            return cls(Uri.parse(text[1:end]), display, parse_parameters(text[end + 1 :], "address"))
-        bare, semicolon, parameters = text.partition(";")
-        if any(char in bare for char in ",?"):
-            raise bad("address without angle brackets")
-        return cls(Uri.parse(bare.strip(WSP)), "", parse_parameters(semicolon + parameters, "address"))
+        return _parse(text)
 
     @property
     def tag(self) -> str | None:
@@ -69,3 +50,30 @@ class Address:
     def __str__(self) -> str:
         display = f"{quote(self.display_name)} " if self.display_name else ""
         return f"{display}<{self.uri}>{format_parameters(self.parameters)}"
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _parse(text: str) -> Address:
+    text = text.strip(WSP)
+    display = ""
+    if text.startswith('"'):
+        end = closing_quote(text, 0)
+        display = unquote(text[: end + 1])
+        text = text[end + 1 :].lstrip(WSP)
+        if not text.startswith("<"):
+            raise bad("address")
+    elif "<" in text and ":" not in text[: text.index("<")]:  # else it may stand in a quoted parameter
+        display, _, rest = text.partition("<")
+        display = " ".join(words(display))
+        if not _DISPLAY.issuperset(display) and not all(c in _DISPLAY or c >= "\x80" for c in display):
+            raise bad("display name")
+        text = "<" + rest
+    if text.startswith("<"):
+        end = text.find(">")
+        if end < 0:
+            raise bad("address")
+        return Address(Uri.parse(text[1:end]), display, parse_parameters(text[end + 1 :], "address"))
+    bare, semicolon, parameters = text.partition(";")
+    if any(char in bare for char in ",?"):
+        raise bad("address without angle brackets")
+    return Address(Uri.parse(bare.strip(WSP)), "", parse_parameters(semicolon + parameters, "address"))

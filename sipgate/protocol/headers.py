@@ -1,6 +1,6 @@
 """The headers of a message, in order and verbatim: what nobody changes leaves as it came."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import TypeAlias
 
 from .errors import SipError
@@ -136,6 +136,19 @@ class Headers:
         """Return how many lines carry the header."""
         wanted = fold_name(name)
         return [entry[0] for entry in self._entries].count(wanted)
+
+    def chosen(self, names: Mapping[str, str]) -> list[tuple[str, str]]:
+        """Return (name, value) of the headers whose folded name is a key, under the name that stands there."""
+        return [(names[folded], value) for folded, _, value, _ in self._entries if folded in names]
+
+    def repeated(self, names: Collection[str]) -> str | None:
+        """Return the first of these folded names that more than one line carries."""
+        seen: set[str] = set()
+        for folded, *_ in self._entries:
+            if folded in names and folded in seen:
+                return folded
+            seen.add(folded)
+        return None
 
     def add(self, name: str, value: str) -> None:
         """Append a header."""

@@ -244,14 +244,13 @@ def _bounded_body(message: Message, body: bytes) -> bytes:
     return body[:length]
 
 
+_COPIED = {fold_name(name): name for name in ("Via", "From", "To", "Call-ID", "CSeq")}
+
+
 def reply(request: Request, status: int, reason: str | None = None, *, tag: str | None = None) -> Response:
     """Return a response to ``request`` with what RFC 3261 8.2.6.2 copies; ``tag`` is added to a To without one."""
-    response = Response(status, reason if reason is not None else REASONS.get(status, "Unknown"))
-    copied = {"via": "Via", "from": "From", "to": "To", "call-id": "Call-ID", "cseq": "CSeq"}
-    for name, value in request.headers.items():
-        long_name = copied.get(fold_name(name))
-        if long_name is not None:
-            response.headers.add(long_name, value)
+    headers = Headers(request.headers.chosen(_COPIED))
+    response = Response(status, reason if reason is not None else REASONS.get(status, "Unknown"), headers)
     to = request.headers.get("To")
     if tag is not None and to is not None and request.to.tag is None:
         response.headers.set("To", f"{to};tag={tag}")

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
@@ -24,6 +25,7 @@ PPT = "fc1"
 URN = "urn:freecall:node:"
 MAX_TOKEN = 8192
 REFERRING = ("Refer-To", "Referred-By", "Replaces")
+REMEMBERED = 64  # keys of nodes, with what each token of theirs begins with
 _FINGERPRINT = re.compile(rb"^a=fingerprint:(\S+) ([0-9A-Fa-f:]+)[ \t]*\r?$", re.MULTILINE)
 
 
@@ -42,6 +44,7 @@ def invalid(why: str) -> SipError:
     return SipError(438, f"Invalid Identity Header: {why}")
 
 
+@lru_cache(maxsize=REMEMBERED)
 def node_urn(node_public_key: bytes) -> str:
     """Return the URN of a node key (32 bytes)."""
     return URN + base64.b32encode(node_public_key).decode().rstrip("=").lower()
@@ -100,8 +103,7 @@ def claims(request: Request, issued_at: int) -> dict[str, Any]:
 def sign(request: Request, node_public_key: bytes, issued_at: int, signer: Callable[[bytes], bytes]) -> str:
     """Return the Identity header's value for ``request``; ``signer`` makes an Ed25519 signature."""
     urn = node_urn(node_public_key)
-    header = {"alg": "EdDSA", "ppt": PPT, "typ": "passport", "x5u": urn}
-    signed = f"{_b64(_json(header))}.{_b64(_json(claims(request, issued_at)))}"
+    signed = f"{_header(urn)}.{_b64(_json(claims(request, issued_at)))}"
     return f"{signed}.{_b64(signer(signed.encode()))};info=<{urn}>;alg=EdDSA;ppt={PPT}"
 
 
@@ -119,16 +121,13 @@ def verify(request: Request) -> Passport:
     pieces = token.split(".")
     if len(token) > MAX_TOKEN or len(pieces) != 3 or request.headers.count("Identity") != 1:
         raise invalid("malformed")
-    header, payload = _object(pieces[0]), _object(pieces[1])
-    if (header.get("alg"), header.get("ppt"), header.get("typ")) != ("EdDSA", PPT, "passport"):
-        raise invalid("another profile")
-    urn = header.get("x5u")
-    key = key_of_urn(urn if isinstance(urn, str) else "")
+    urn, key, public_key = _signer(pieces[0])
+    payload = _object(pieces[1])
     if {part.strip(WSP) for part in parameters.split(";")} != {f"info=<{urn}>", "alg=EdDSA", f"ppt={PPT}"}:
         raise invalid("its parameters contradict the token")
     try:
         signature = _unb64(pieces[2])
-        Ed25519PublicKey.from_public_bytes(key).verify(signature, f"{pieces[0]}.{pieces[1]}".encode())
+        public_key.verify(signature, f"{pieces[0]}.{pieces[1]}".encode())
     except (InvalidSignature, ValueError) as error:
         raise invalid("wrong signature") from error
     issued_at = payload.get("iat")
@@ -143,10 +142,30 @@ def verify(request: Request) -> Passport:
     return Passport(key, expected["orig"]["uri"], expected["dest"]["uri"][0], issued_at)
 
 
+@lru_cache(maxsize=REMEMBERED)
+def _header(urn: str) -> str:
+    return _b64(_json({"alg": "EdDSA", "ppt": PPT, "typ": "passport", "x5u": urn}))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _signer(header: str) -> tuple[str, bytes, Ed25519PublicKey]:
+    """Return what a token's header says of its signer: the URN, the key in it, and the key to check with."""
+    fields = _object(header)
+    if (fields.get("alg"), fields.get("ppt"), fields.get("typ")) != ("EdDSA", PPT, "passport"):
+        raise invalid("another profile")
+    urn = fields.get("x5u")
+    key = key_of_urn(urn if isinstance(urn, str) else "")
+    try:
+        return str(urn), key, Ed25519PublicKey.from_public_bytes(key)
+    except ValueError as error:
+        raise invalid("wrong signature") from error
+
+
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+
+
 def _json(value: dict[str, Any]) -> bytes:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode(
-        "utf-8", "surrogateescape"
-    )
+    return _encode(value).encode("utf-8", "surrogateescape")
 
 
 def _b64(data: bytes) -> str:

@@ -13,6 +13,7 @@ WSP = " \t"
 _GEN_VALUE = TOKEN | frozenset("[]:")
 MAX_PARAMETERS = 64
 MAX_VALUES = 128
+REMEMBERED = 256  # values of each kind that are not read again: a dialog's messages have most in common
 # possessive: neither ever goes back over what it has read
 _QUOTED = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _PIECE = re.compile(rf'{_QUOTED}|["<>,;]', re.DOTALL)

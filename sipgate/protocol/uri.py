@@ -1,10 +1,12 @@
 """SIP URIs (RFC 3261 section 19.1). Other schemes are kept as opaque text."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from ipaddress import IPv6Address
 
 from .errors import SipError
-from .scanner import bad
+from .scanner import REMEMBERED, bad
 
 MAX_URI = 2048
 _UNRESERVED = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.!~*'()")
@@ -27,7 +29,7 @@ class Uri:
     password: str | None = None
     host: str = ""
     port: int | None = None
-    parameters: dict[str, str | None] = field(default_factory=dict)
+    parameters: Mapping[str, str | None] = field(default_factory=dict)
     headers: str | None = None
     opaque: str | None = None
 
@@ -38,22 +40,7 @@ class Uri:
         Raises:
             SipError: 400 for a malformed URI, 414 for one longer than 2,048 characters.
         """
-        if len(text) > MAX_URI:
-            raise SipError(414, "Request-URI Too Long")
-        scheme, colon, rest = text.partition(":")
-        if not colon or not scheme or not _SCHEME.issuperset(scheme) or not scheme[0].isalpha():
-            raise bad("URI")
-        lower = scheme.lower()
-        if lower not in ("sip", "sips"):
-            if (
-                not rest.isascii()
-                or not rest.isprintable()
-                or not rest
-                or any(char in ' <>"' for char in rest)
-            ):
-                raise bad("URI")
-            return cls(scheme=lower, opaque=rest)
-        return _parse_sip(lower, rest)
+        return _parse(text)
 
     @property
     def is_sip(self) -> bool:
@@ -80,6 +67,21 @@ class Uri:
     def without_parameters(self) -> "Uri":
         """Return the URI without parameters and headers."""
         return replace(self, parameters={}, headers=None)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _parse(text: str) -> Uri:
+    if len(text) > MAX_URI:
+        raise SipError(414, "Request-URI Too Long")
+    scheme, colon, rest = text.partition(":")
+    if not colon or not scheme or not _SCHEME.issuperset(scheme) or not scheme[0].isalpha():
+        raise bad("URI")
+    lower = scheme.lower()
+    if lower not in ("sip", "sips"):
+        if not rest.isascii() or not rest.isprintable() or not rest or any(char in ' <>"' for char in rest):
+            raise bad("URI")
+        return Uri(scheme=lower, opaque=rest)
+    return _parse_sip(lower, rest)
 
 
 def _parse_sip(scheme: str, rest: str) -> Uri:

@@ -1,9 +1,11 @@
 """The Via header (RFC 3261 20.42, RFC 3581)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from .errors import SipError
-from .scanner import WSP, bad, format_parameters, is_token, parse_parameters
+from .scanner import REMEMBERED, WSP, bad, format_parameters, is_token, parse_parameters
 from .uri import parse_host_port, parse_port
 
 
@@ -14,7 +16,7 @@ class Via:
     transport: str
     host: str
     port: int | None = None
-    parameters: dict[str, str | None] = field(default_factory=dict)
+    parameters: Mapping[str, str | None] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, text: str) -> "Via":
@@ -23,19 +25,7 @@ class Via:
         Raises:
             SipError: malformed.
         """
-        head, semicolon, parameters = text.partition(";")
-        if head.startswith("SIP/2.0/"):
-            rest = head[8:].strip(WSP)
-        else:
-            parts = [part.strip(WSP) for part in head.split("/", 2)]
-            if len(parts) != 3 or parts[0].upper() != "SIP" or parts[1] != "2.0":
-                raise bad("Via")
-            rest = parts[2]
-        transport, _, sent_by = rest.replace("\t", " ").partition(" ")
-        if not is_token(transport) or not sent_by:
-            raise bad("Via")
-        host, port = _parse_sent_by(sent_by.strip(WSP))
-        return cls(transport.upper(), host, port, parse_parameters(semicolon + parameters, "Via"))
+        return _parse(text)
 
     @property
     def branch(self) -> str | None:
@@ -63,6 +53,23 @@ class Via:
     def __str__(self) -> str:
         port = "" if self.port is None else f":{self.port}"
         return f"SIP/2.0/{self.transport} {self.host}{port}{format_parameters(self.parameters)}"
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _parse(text: str) -> Via:
+    head, semicolon, parameters = text.partition(";")
+    if head.startswith("SIP/2.0/"):
+        rest = head[8:].strip(WSP)
+    else:
+        parts = [part.strip(WSP) for part in head.split("/", 2)]
+        if len(parts) != 3 or parts[0].upper() != "SIP" or parts[1] != "2.0":
+            raise bad("Via")
+        rest = parts[2]
+    transport, _, sent_by = rest.replace("\t", " ").partition(" ")
+    if not is_token(transport) or not sent_by:
+        raise bad("Via")
+    host, port = _parse_sent_by(sent_by.strip(WSP))
+    return Via(transport.upper(), host, port, parse_parameters(semicolon + parameters, "Via"))
 
 
 def _parse_sent_by(text: str) -> tuple[str, int | None]:

@@ -4,7 +4,7 @@ In places it is stricter (no `*`, no hosts without a dot, few display names), in
 scripts, open quotes). It is used in tests only, and never for credentials, which it reads in exponential time.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import unquote as unescape
 
@@ -41,7 +41,7 @@ def accepted_by_both(theirs: Callable[[str], Any], ours: Callable[[str], Any], t
     return read
 
 
-def same_parameters(theirs: sipmessage.Parameters, ours: dict[str, str | None]) -> bool:
+def same_parameters(theirs: sipmessage.Parameters, ours: Mapping[str, str | None]) -> bool:
     """Compare; it cuts quoted strings at semicolons and equals signs, so those are left out."""
     if any(value and set(value) & set('";=') for value in ours.values()):
         return True
