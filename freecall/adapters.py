@@ -5,6 +5,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from overlay.errors import OverlayError
@@ -294,6 +295,7 @@ class OneUser:
             return None
 
 
+@lru_cache(maxsize=256)
 def is_loopback(host: str) -> bool:
     """Tell whether an IP address literal is this machine's own."""
     return ipaddress.ip_address(host.partition("%")[0]).is_loopback

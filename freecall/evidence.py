@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from overlay.errors import WireError
@@ -175,24 +175,28 @@ class EvidenceGatherer:
         Raises:
             overlay.Isolated: there is nobody to ask.
         """
+        if told is not None:
+            known = [await self._judge(uri, found, told.record) for found in told.resolution.claims]
+            return self._evidence(uri, told.resolution, known)
         async with asyncio.TaskGroup() as group:
-            early = group.create_task(self._where(node_public_key, told))
-            resolution = await group.create_task(self._resolve(uri, node_public_key, told))
+            early = group.create_task(self._where(node_public_key))
+            resolution = await group.create_task(self._resolve(uri, node_public_key))
             claims = () if isinstance(resolution, Isolated) else resolution.claims
             if all(found.claim.node_public_key != node_public_key for found in claims):
                 early.cancel()
             asked = {node_public_key: early}
-            judged = [group.create_task(self._judge(uri, found, asked)) for found in claims]
+            judged = [group.create_task(self._look_and_judge(uri, found, asked)) for found in claims]
         if isinstance(resolution, Isolated):
             raise resolution
         if not early.cancelled() and (record := early.result()) is not None:
             self._remember(uri, node_public_key, _Told(resolution, record))
+        return self._evidence(uri, resolution, [task.result() for task in judged])
+
+    def _evidence(self, uri: str, resolution: Resolution, judged: list[ClaimEvidence]) -> Evidence:
         pin = self._pins.get(uri)
         return Evidence(
             uri=uri,
-            claims=tuple(
-                sorted((task.result() for task in judged), key=lambda c: (not c.is_believable, c.fingerprint))
-            ),
+            claims=tuple(sorted(judged, key=lambda c: (not c.is_believable, c.fingerprint))),
             pinned_fingerprint=pin.fingerprint if pin else None,
             asked=resolution.asked,
             elapsed_ms=resolution.elapsed_ms,
@@ -204,30 +208,31 @@ class EvidenceGatherer:
         if len(self._told) > MAX_REMEMBERED:
             del self._told[next(iter(self._told))]
 
-    async def _resolve(self, uri: str, node_public_key: bytes, told: "_Told | None") -> Resolution | Isolated:
-        if told is not None:
-            return told.resolution
+    async def _resolve(self, uri: str, node_public_key: bytes) -> Resolution | Isolated:
         try:
             return await self._overlay.resolve(uri, node_public_key)
         except Isolated as isolated:
             return isolated
 
-    async def _where(self, node_public_key: bytes, told: "_Told | None" = None) -> NodeRecord | None:
-        if told is not None:
-            return told.record
+    async def _where(self, node_public_key: bytes) -> NodeRecord | None:
         return await self._overlay.resolve_node(node_public_key) if node_public_key else None
 
-    async def _judge(
+    async def _look_and_judge(
         self, uri: str, found: FoundClaim, asked: Mapping[bytes, asyncio.Task[NodeRecord | None]]
     ) -> ClaimEvidence:
-        """Judge one claim; ``asked`` has the nodes that are being looked for already."""
+        """Judge one claim while its node is looked for; ``asked`` has those that are being looked for already."""
+        key = found.claim.node_public_key
+        async with asyncio.TaskGroup() as group:
+            where = asked.get(key) or group.create_task(self._where(key))
+            judged = group.create_task(self._judge(uri, found, None))
+        return replace(judged.result(), endpoints=record.endpoints if (record := await where) else ())
+
+    async def _judge(self, uri: str, found: FoundClaim, record: NodeRecord | None) -> ClaimEvidence:
+        """Judge one claim; its node is where its ``record`` says."""
         claim = found.claim
         fingerprint = claim.fingerprint.hex().upper()
-        async with asyncio.TaskGroup() as group:
-            where = asked.get(claim.node_public_key) or group.create_task(self._where(claim.node_public_key))
-            proof = group.create_task(self._prove(uri, found, fingerprint))
-            judged = group.create_task(self.standings.of(uri, fingerprint))
-        record, (key, serial, problem), standing = await where, proof.result(), judged.result()
+        key, serial, problem = await self._prove(uri, found, fingerprint)
+        standing = await self.standings.of(uri, fingerprint)
         return ClaimEvidence(
             fingerprint=fingerprint,
             trust=standing.state,

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import asdict
+from functools import lru_cache
 
 from overlay.events import CutOff, Joined, Lonely, OverlayEvent, ReachabilityChanged, Republished
 from sipgate.events import CallEnded, CallRefused, CallStarted, GatewayEvent
@@ -12,6 +12,7 @@ from .events import EventLog
 MAX_CALLS = 1000
 
 
+@lru_cache
 def snake_case(name: str) -> str:
     """Return ``CallStarted`` as ``call_started``."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
@@ -26,7 +27,7 @@ class GatewayNews:
 
     def __call__(self, event: GatewayEvent) -> None:
         """Emit ``event``."""
-        fields = asdict(event)
+        fields = dict(vars(event))
         if isinstance(event, CallStarted):
             if len(self._started) >= MAX_CALLS:
                 self._started.pop(next(iter(self._started)))

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from .aiortc_adapter.dtls import CallCertificate, DtlsSession
 from .aiortc_adapter.ice import Credentials, IceConnection
@@ -14,6 +15,9 @@ from .sockets import LOOP_SOCKETS, Sockets
 
 CONNECT_SECONDS = 20.0
 """From the moment when both transports are known, or the call is answered, to keys."""
+
+RINGING_SECONDS = 0.03
+"""How long the checks of ICE wait after the ring, unless somebody answers: first the phone rings, at both ends."""
 
 GOODBYE_SECONDS = 3.0
 """Between the peer's close_notify and the end of the call: its BYE should come first."""
@@ -62,6 +66,7 @@ class MeshLeg:
         self._group: asyncio.TaskGroup | None = None
         self._probing: asyncio.Task[None] | None = None
         self._may_start = asyncio.Event()
+        self._is_answered = asyncio.Event()
         self._has_remote = asyncio.Event()
         self._deadline: float | None = None
         self._limit: asyncio.Timeout | None = None
@@ -122,6 +127,8 @@ class MeshLeg:
     def start(self, *, answered: bool) -> None:
         """Let ICE begin, once there is a remote side; `answered` says that somebody waits to be heard."""
         self._may_start.set()
+        if answered:
+            self._is_answered.set()
         if answered or (self.remote is not None and self.remote.complete):
             self.expect()
 
@@ -136,6 +143,9 @@ class MeshLeg:
         """Connect, take the keys, then watch. Raise `MediaError`, perhaps in a group, when it is lost."""
         await self._may_start.wait()
         await self._has_remote.wait()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(RINGING_SECONDS):
+                await self._is_answered.wait()
         begun = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout_at(self._deadline) as self._limit:

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from functools import lru_cache
 
 from .transport import Flow
+
+
+@lru_cache(maxsize=256)
+def literal(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """Return the address that an IP literal means; raise ValueError for a name. A call asks for few of them, often."""
+    return ipaddress.ip_address(host)
 
 
 def our_address_on(flow: Flow) -> str:
@@ -26,7 +33,7 @@ def our_address_towards(remote: str) -> str:
 
 def _is_wildcard(address: str) -> bool:
     try:
-        return ipaddress.ip_address(address).is_unspecified
+        return literal(address).is_unspecified
     except ValueError:
         return True
 
@@ -34,7 +41,7 @@ def _is_wildcard(address: str) -> bool:
 def is_our_address(host: str) -> bool:
     """Tell whether an IP literal is an address of this machine."""
     try:
-        ipaddress.ip_address(host)
+        literal(host)
     except ValueError:
         return False
     return our_address_towards(host) == host

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 from collections.abc import Callable
 
+from .addresses import literal
 from .protocol.message import Request
 from .protocol.privacy import HOST
 from .protocol.transaction_keys import MAGIC_COOKIE
@@ -34,7 +34,7 @@ class Vias:
         host, port = flow.local
         if flow.transport != "udp":
             port = self._listening.get((flow.transport, ":" in host), (host, port))[1]
-        if ipaddress.ip_address(host).is_unspecified:
+        if literal(host).is_unspecified:
             host = self.local_host(flow.remote[0]) or host
         name = f"[{host}]" if ":" in host else host
         parameters = {"branch": f"{MAGIC_COOKIE}{self._token()}", "rport": None}
@@ -60,7 +60,7 @@ class Vias:
 
     def _is_here(self, host: str) -> bool:
         try:
-            return ipaddress.ip_address(host).is_loopback or self.local_host(host) == host
+            return literal(host).is_loopback or self.local_host(host) == host
         except ValueError:
             return False
 

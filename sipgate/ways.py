@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from .addresses import literal
 from .protocol.uri import Uri
 from .transport import Flow, Hop, TransportName
 
@@ -53,7 +53,7 @@ def transport_of(contact: Uri, default: TransportName) -> TransportName:
 def same_host(host: str, address: str) -> bool:
     """Tell whether a URI's host is this IP address."""
     try:
-        return ipaddress.ip_address(host.strip("[]")) == ipaddress.ip_address(address)
+        return literal(host.strip("[]")) == literal(address)
     except ValueError:
         return False
 

@@ -3,6 +3,7 @@
 import ipaddress
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
 
 _FOUNDATION = re.compile(r"[A-Za-z0-9+/]{1,32}")
@@ -49,18 +50,21 @@ class Candidate:
     @property
     def is_loopback(self) -> bool:
         """Whether it leads back to the machine it is used on."""
-        return ipaddress.ip_address(self.host).is_loopback
+        return _address(self.host).is_loopback
 
     @property
     def is_unicast(self) -> bool:
         """Whether checks may be sent there at all: neither multicast, broadcast nor unspecified."""
-        address = ipaddress.ip_address(self.host)
+        address = _address(self.host)
         return not (address.is_multicast or address.is_unspecified or str(address) == "255.255.255.255")
+
+
+_address = lru_cache(maxsize=256)(ipaddress.ip_address)  # a call's addresses are looked at again and again
 
 
 def _literal(host: str) -> str | None:
     try:
-        address = ipaddress.ip_address(host)
+        address = _address(host)
     except ValueError:
         return None
     if isinstance(address, ipaddress.IPv6Address) and (address.scope_id or address.ipv4_mapped):

@@ -9,6 +9,7 @@ import ipaddress
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from .dtls import ATTRIBUTES, Dtls
 from .errors import MediaRefused
@@ -112,6 +113,7 @@ def keys_of(section: MediaDescription) -> tuple[Crypto, ...]:
     return usable(value for name, value in section.attributes() if name == "crypto")
 
 
+@lru_cache(maxsize=256)
 def _host(connection: str | None) -> str | None:
     fields = _CONNECTION.fullmatch(connection or "")
     try:

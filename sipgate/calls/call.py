@@ -334,7 +334,7 @@ class Call:
             case Action.REFUSE_A:
                 await self._a.refuse(self._refusal)
             case Action.INVITE_B:
-                self._invite()
+                await self._invite()
             case Action.FIND_AGAIN:
                 await self._find_again()
             case _:
@@ -360,11 +360,15 @@ class Call:
         for cancelling in self._inviting.cancel(cause):
             self._tasks.create_task(cancelling)
 
-    def _invite(self) -> None:
+    async def _invite(self) -> None:
         assert self._callee is not None
-        self._on_event(self._callee.started(self.id, self.direction))
         self.joint.rings_alone = len(self._callee.legs) == 1
         self._inviting.begin(self._callee.legs, self._callee.offer, self, self._tasks)
+        try:
+            await asyncio.sleep(0)  # the invitations go out first
+        finally:
+            for event in self._callee.started(self.id, self.direction):
+                self._on_event(event)
 
     async def _find_again(self) -> None:
         """Leave whom we called, and look for the one to whom they forward the call."""

@@ -30,7 +30,9 @@ UNCONFIRMED = Cause(504, "The phone did not confirm that it rings")
 class SipCallerLeg(DialogLeg):
     """We are the UAS."""
 
-    def __init__(self, transaction: ServerTransaction, line: Line, dialogs: Dialogs, tag: str) -> None:
+    def __init__(
+        self, transaction: ServerTransaction, offer: bytes, line: Line, dialogs: Dialogs, tag: str
+    ) -> None:
         super().__init__(line, dialogs, transaction.request.call_id, tag)
         self.dialog = Dialog.as_uas(transaction.request, tag)
         self._transaction = transaction
@@ -39,7 +41,7 @@ class SipCallerLeg(DialogLeg):
         self._said = b""  # our SDP in 18x
         self._reliable = Reliable(transaction.request, transaction.respond)
         self._answers["PRACK"] = self._answer_prack
-        self.session = content_of(transaction.request).sdp
+        self.session = offer
 
     def watch(self, junction: Junction) -> None:
         """Tell the call about CANCEL from now on."""

@@ -49,7 +49,7 @@ class FromNode:
             await self.node.doorkeeper.knock(caller)
         self.switchboard.check_room(local, key)
         line = line_to_caller(self.node, request, flow, key, local)
-        leg = SipCallerLeg(transaction, line, self.node.dialogs, self.node.token())
+        leg = SipCallerLeg(transaction, content.sdp, line, self.node.dialogs, self.node.token())
         incoming = Incoming(
             self.node,
             called,

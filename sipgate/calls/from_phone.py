@@ -72,7 +72,7 @@ class FromPhone:
         line.check(offer)
         referral = await self._replacing(request, user)
         self.switchboard.check_room(user.uri, None)
-        leg = SipCallerLeg(transaction, line, self.node.dialogs, self.node.token())
+        leg = SipCallerLeg(transaction, offer, line, self.node.dialogs, self.node.token())
         address, must_encrypt = (flow.remote[0], flow.remote[1]), line.must_encrypt
         phone = CallingPhone(local_host, address, offer, max_forwards, must_encrypt=must_encrypt)
         search = dialled.search(self.node, user, phone, referral, asked=asked)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 from sipgate.call_rules import Forwarded, Outcome, as_it_is
-from sipgate.events import By, CallStarted, Direction
+from sipgate.events import By, CallPlain, CallStarted, Direction
 from sipgate.ports import Peer, Refusal
 from sipgate.protocol.b2bua import Input
 
@@ -31,9 +32,11 @@ class Callee:
     instead: Outcome = as_it_is
     is_anonymous: bool = False
 
-    def started(self, call: str, direction: Direction) -> CallStarted:
-        """Return what tells that the call has begun."""
-        return CallStarted.of(self.peer, call, direction, self.call_id, anonymous=self.is_anonymous)
+    def started(self, call: str, direction: Direction) -> Iterator[CallStarted | CallPlain]:
+        """Yield what tells that the call has begun, and that it is not encrypted."""
+        yield CallStarted.of(self.peer, call, direction, self.call_id, anonymous=self.is_anonymous)
+        if self.peer.trust == "plain":
+            yield CallPlain(call, self.peer.uri)
 
 
 @dataclass(frozen=True)

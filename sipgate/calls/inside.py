@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sipgate.addresses import literal
 from sipgate.location import Binding
 from sipgate.ports import PhoneSide
 from sipgate.protocol.media_lines import has_fingerprint, has_keys
@@ -87,4 +87,4 @@ def talk_directly(caller: Place, offer: bytes, callees: Sequence[Place], *, is_s
 
 
 def _is_loopback(host: str) -> bool:
-    return ipaddress.ip_address(host).is_loopback
+    return literal(host).is_loopback

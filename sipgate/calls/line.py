@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from sipgate.addresses import literal
 from sipgate.identity import NodeIdentity, sender_of
 from sipgate.ports import MediaRefused, Refusal, Whereabouts, nowhere
 from sipgate.protocol.media_lines import has_keys, is_encrypted
@@ -104,7 +104,7 @@ class PhoneLine:
         if self.must_encrypt and not is_encrypted(sdp):
             raise MediaRefused(488, UNENCRYPTED)
         way = self.phone_ways[0]
-        is_read_by_others = way.transport != "tls" and not ipaddress.ip_address(host_of(way)).is_loopback
+        is_read_by_others = way.transport != "tls" and not literal(host_of(way)).is_loopback
         if is_read_by_others and has_keys(sdp):
             raise MediaRefused(488, KEYS_UNPROTECTED)
 
@@ -212,7 +212,7 @@ def addresses_in(message: Message, flow: Flow) -> list[tuple[str, int]]:
 
 def _is_literal(host: str) -> bool:
     try:
-        return not ipaddress.ip_address(host).is_multicast
+        return not literal(host).is_multicast
     except ValueError:
         return False
 
@@ -229,4 +229,4 @@ def address_of(way: Way) -> Address:
 
 def same(one: str, other: str) -> bool:
     """Tell whether two IP literals are the same address."""
-    return ipaddress.ip_address(one) == ipaddress.ip_address(other)
+    return literal(one) == literal(other)

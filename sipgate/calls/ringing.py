@@ -50,11 +50,12 @@ class Ringing:
         sdp = await self._early_answer(progress, peer, joint)
         if (progress.status, sdp) in self._rung:
             return
-        if progress.status == RINGING and not any(status == RINGING for status, _ in self._rung):
-            self._on_event(CallRinging(self._call))
+        rings_first = progress.status == RINGING and not any(status == RINGING for status, _ in self._rung)
         fragment = joint.fragment() if not self._rung and sdp is None and peer.known else None
         self._rung.add((progress.status, sdp))
         await self._caller.ring(progress.status, sdp, fragment)
+        if rings_first:
+            self._on_event(CallRinging(self._call))
 
     async def _early_answer(self, progress: Progress, peer: Peer, joint: Joint) -> bytes | None:
         """Turn an early answer; one that cannot be served is left out, for the final one decides.

@@ -83,7 +83,7 @@ class ServerChoice(Sending):
 
 
 class DomainLeg(SipCalleeLeg):
-    """We are the UAC. `began` is called when the invitation goes out; `servers` finds those of a URI."""
+    """We are the UAC. `servers` finds those of a URI."""
 
     carrier = ServerChoice
 
@@ -93,18 +93,11 @@ class DomainLeg(SipCalleeLeg):
         dialogs: Dialogs,
         tag: str,
         invitation: Invitation,
-        began: Callable[[], None],
         servers: Callable[[Uri], Awaitable[Sequence[Way]]],
     ) -> None:
         super().__init__(line, dialogs, tag, invitation)
         self._domain_line = line
-        self._began = began
         self._servers = servers
-
-    async def invite(self, offer: bytes, junction: Junction) -> None:
-        """Invite, and say that this call is not encrypted."""
-        self._began()
-        await super().invite(offer, junction)
 
     async def confirm(self, fragment: bytes | None) -> None:  # noqa: ARG002 - there is none
         """ACK, by the way that the answer has named for all further requests (RFC 3261 12.2.1.1)."""

@@ -13,7 +13,6 @@ from sipgate.calls.happenings import Callee, Search
 from sipgate.calls.joint import Joint
 from sipgate.calls.node import Node
 from sipgate.calls.outgoing import CallingPhone, Outgoing, Referral, offer_beyond
-from sipgate.events import CallPlain
 from sipgate.ports import LocalUser, Peer, Refusal
 from sipgate.protocol.privacy import ANONYMOUS, NAME, USER
 from sipgate.protocol.scanner import quote
@@ -91,11 +90,11 @@ class PlainOutgoing:
         servers = await self.domains.servers(self.uri)
         peer = Peer(self.target, self.target.partition(":")[2], "plain", "", b"", known=True)
         call_id = self.node.token()
-        leg = self._leg(servers, peer, joint.call, call_id)
+        leg = self._leg(servers, call_id)
         offer = await offer_beyond(self, joint, leg, peer, call_id, self.domains.may_reach)
         return Callee(peer, call_id, offer, (leg,), is_anonymous=self.anonymous)
 
-    def _leg(self, servers: tuple[Hop, ...], peer: Peer, call: str, call_id: str) -> DomainLeg:
+    def _leg(self, servers: tuple[Hop, ...], call_id: str) -> DomainLeg:
         contact = self.domains.contact(USER if self.anonymous else self.user.username, servers[0])
         line = DomainLine(
             self.domains.endpoint,
@@ -113,9 +112,4 @@ class PlainOutgoing:
             str(self.uri), from_, f"<{self.uri}>", call_id, self.phone.max_forwards, privacy
         )
 
-        def began() -> None:
-            self.node.on_event(CallPlain(call, peer.uri))
-
-        return DomainLeg(
-            line, self.domains.dialogs, self.node.token(), invitation, began, self.domains.servers
-        )
+        return DomainLeg(line, self.domains.dialogs, self.node.token(), invitation, self.domains.servers)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Collection
 from dataclasses import replace
+from functools import lru_cache
 
 from sipgate.protocol.server_location import MAX_NAME
 from sipgate.protocol.uri import Uri
@@ -42,6 +43,7 @@ def shown(uri: Uri) -> str:
     return str(uri.without_parameters())
 
 
+@lru_cache(maxsize=256)
 def _is_address(host: str) -> bool:
     try:
         ipaddress.ip_address(host.strip("[]"))
