@@ -1,15 +1,14 @@
 """A browser made to look like a plain phone: WebRTC towards the browser, RTP on loopback towards the call's media."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from .aiortc_adapter.dtls import CallCertificate
 from .bridge import Bridge, Gate
 from .browser_leg import BrowserLeg
-from .errors import MediaError, MediaRefused, first_of
+from .errors import MediaError, MediaRefused
 from .events import MediaStatistics
-from .jobs import Jobs
+from .life import Life
 from .phone_leg import RELATCH_SECONDS, PhoneLeg
 from .protocol.browser_side import browser_transports, for_browser, for_plain
 from .protocol.phone_side import OwnPort, PhoneMedia, plain_media
@@ -68,33 +67,17 @@ class BrowserPhone:
         towards: Callable[[str], str] = lambda _host: LOOPBACK,
         addresses: Sequence[str] = (LOOPBACK,),
     ) -> None:
-        self._media_failed = media_failed
         self._towards = towards
         self._addresses = tuple(addresses)
         self._certificate = CallCertificate.generate()
-        self._jobs = Jobs()
+        self._life = Life()
+        self._life.at_failure = lambda error: media_failed(error.status, error.reason)
         self._sections: dict[int, _Section] = {}
         self._offer: SessionDescription | None = None
-        self._is_closed = False
-        self._running = asyncio.Event()
-        self._ended = asyncio.Event()
-        self._is_released = False
 
     async def run(self) -> None:
         """Own the tasks of this call until `aclose()`, or until the browser is lost."""
-        if self._is_closed:
-            return
-        self._running.set()
-        try:
-            await self._jobs.run()
-        except* MediaError as errors:
-            first = first_of(errors)
-            self._media_failed(first.status, first.reason)
-        finally:
-            try:
-                await self._release()
-            finally:
-                self._ended.set()
+        await self._life.run(self._release)
 
     async def offer_from_browser(self, sdp: bytes) -> bytes:
         """Turn the browser's offer or re-offer into a plain one."""
@@ -146,15 +129,10 @@ class BrowserPhone:
 
     async def aclose(self) -> None:
         """Free tasks, sockets and keys. May be called in any state, more than once."""
-        self._is_closed = True
-        self._jobs.stop()
-        if self._running.is_set():
-            await self._ended.wait()
-        await self._release()  # again, where `run()` was cancelled amid it
+        await self._life.aclose(self._release)
 
     def _parse(self, sdp: bytes) -> SessionDescription:
-        if self._is_closed:
-            raise MediaRefused("The call is over")
+        self._life.check_open()
         return SessionDescription.parse(sdp)
 
     def _parse_answer(self, sdp: bytes) -> SessionDescription:
@@ -184,7 +162,7 @@ class BrowserPhone:
                 await browser.aclose()
                 raise MediaRefused(error.reason, status=error.status) from error
             self._sections[index] = _Section(plain, browser, host)
-            self._jobs.start(browser.run)
+            self._life.start(browser.run)
 
     async def _take(self, remote: Sequence[Transport | None], setups: Sequence[Setup]) -> None:
         self._check_fits(remote)
@@ -234,10 +212,6 @@ class BrowserPhone:
         section.bridge.start()
 
     async def _release(self) -> None:
-        self._is_closed = True
-        if self._is_released:
-            return
         for section in self._sections.values():
             await section.browser.aclose()
             await section.plain.aclose()
-        self._is_released = True

@@ -1,16 +1,15 @@
 """The media of one call: phone legs, mesh legs and the bridges between them, behind offers and answers."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
 
 from .aiortc_adapter.dtls import CallCertificate
 from .assurance import Assurance, CallIdentity
-from .bridge import Bridge
-from .errors import MediaError, MediaRefused, first_of
+from .bridge import Bridge, Gate
+from .errors import MediaError, MediaRefused
 from .events import MediaEvent, MediaFailed, MediaStatistics
 from .hearing_watch import HearingWatch
-from .jobs import Job, Jobs
+from .life import Life
 from .mesh_leg import MeshLeg
 from .parties import Parties
 from .phone_association import DtlsCall
@@ -83,45 +82,31 @@ class CallMedia:
         self._early = early
         self._on_event = on_event
         self._peer_name = peer_name
-        self._jobs = Jobs()
+        self._life = Life()
         self._certificate = certificate or CallCertificate.generate()
         self._assurance = Assurance(
             CallIdentity(call_id, role, parties),
             self._certificate,
             endorser,
             mute_until_confirmed=mute_until_confirmed,
-            start=self._start,
+            start=self._life.start,
             on_event=on_event,
             retained=retained,
         )
+        self._life.at_failure = partial(_tell_failure, call_id, self._assurance.gate, on_event)
         self._quality = QualityWatch(call_id, on_event)
-        self._start(self._quality.run)
-        self._phones_dtls = DtlsCall(self._start)
+        self._life.start(self._quality.run)
+        self._phones_dtls = DtlsCall(self._life.start)
         self._sections = Sections()
         self._renewal = Renewal(call_id, self._sections, on_event)
         self._offer: SessionDescription | None = None
         self._answered = False
         self._revealed = False
-        self._failure: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
-        self._is_closed = False
-        self._running = asyncio.Event()
-        self._ended = asyncio.Event()
-        self._is_released = False
         self._phones = PhonesWatch(call_id, on_event)
 
     async def run(self) -> None:
         """Own the tasks of this call until `aclose()`, or until the media has failed."""
-        if self._is_closed:
-            return
-        self._running.set()
-        try:
-            await self._jobs.run()
-        finally:
-            self._fail(MediaError(500, "The node's media stopped for a reason of its own"))
-            try:
-                await self._release()
-            finally:
-                self._ended.set()
+        await self._life.run(self._release)
 
     async def offer_from_phone(self, sdp: bytes) -> bytes:
         """Turn the phone's offer or re-offer into the offer for the mesh."""
@@ -203,7 +188,7 @@ class CallMedia:
         self._renewal.settle()
 
     async def _take_fragment(self, data: bytes, *, may_renew: bool = False) -> dict[int, Transport]:
-        self._check_open()
+        self._life.check_open()
         transports = fragment.parse(data)
         if not set(transports) <= set(self._sections):
             raise MediaRefused("The other node's transport names a section that was not offered", status=400)
@@ -250,7 +235,7 @@ class CallMedia:
 
     async def failed(self) -> tuple[int, str]:
         """Wait until the media has failed for good; return (status, reason)."""
-        return await asyncio.shield(self._failure)
+        return await self._life.failed()
 
     def statistics(self) -> MediaStatistics:
         """Return what has gone through so far."""
@@ -258,15 +243,11 @@ class CallMedia:
 
     async def aclose(self) -> None:
         """Free tasks, sockets and keys. May be called in any state, more than once."""
-        self._is_closed = True
         self._assurance.gate.close()
-        self._jobs.stop()
-        if self._running.is_set():
-            await self._ended.wait()
-        await self._release()  # again, where `run()` was cancelled amid it
+        await self._life.aclose(self._release)
 
     def _parse(self, sdp: bytes) -> SessionDescription:
-        self._check_open()
+        self._life.check_open()
         return SessionDescription.parse(sdp)
 
     def _for_mesh(self, said: SessionDescription, phone: Sequence[PhoneMedia | None], setup: Setup) -> bytes:
@@ -282,12 +263,6 @@ class CallMedia:
         for index, section in self._sections.items():
             section.reception.clock_rate = clock_rate(answer.media[index])
         return answer
-
-    def _check_open(self) -> None:
-        if self._failure.done():
-            raise MediaRefused(self._failure.result()[1], status=self._failure.result()[0])
-        if self._is_closed:
-            raise MediaRefused("The call is over")
 
     async def _open_sections(
         self, offer: SessionDescription, sides: Sequence[PhoneMedia | Transport | None]
@@ -314,7 +289,7 @@ class CallMedia:
                 raise MediaRefused(error.reason, status=error.status) from error
             keys = PhoneKeys(phone, self._phones_dtls, may_share=not self._anonymous)
             opened = self._sections[index] = Section(section.media, phone, keys, mesh)
-            self._start(partial(self._guard, opened))
+            self._life.start(partial(self._guard, opened))
 
     async def _guard(self, section: Section) -> None:
         """Run a leg; its end is the call's, if the section is on."""
@@ -363,36 +338,21 @@ class CallMedia:
         section.phone.zrtp_sink, leg.beside = relay.from_phone, relay.from_mesh
         if self._anonymous:
             section.phone.zrtp_sink = None
-        self._start(relay.run)
+        self._life.start(relay.run)
         if section.media == "audio":
             self._quality.watch(section.bridge)
             hearing = HearingWatch(self._call_id, section.bridge, leg.session, self._on_event)
             leg.beside = lambda data: relay.from_mesh(data) or hearing.from_mesh(data)
-            self._start(hearing.run)
+            self._life.start(hearing.run)
         self._assurance.keyed(leg)
 
-    def _start(self, job: Job) -> None:
-        self._jobs.start(partial(self._contain, job))
-
-    async def _contain(self, job: Job) -> None:
-        """Run one job of the call; what it says of the media ends the call, not the program."""
-        try:
-            await job()
-        except* MediaError as errors:
-            self._fail(first_of(errors))
-
-    def _fail(self, error: MediaError) -> None:
-        if self._failure.done() or self._is_closed:
-            return
-        self._assurance.gate.close()
-        self._failure.set_result((error.status, error.reason))
-        self._jobs.stop()
-        self._on_event(MediaFailed(self._call_id, error.status, error.reason))
-
     async def _release(self) -> None:
-        self._is_closed = True
-        if self._is_released:
-            return
         self._quality.end()
         await self._sections.aclose()
-        self._is_released = True
+
+
+def _tell_failure(
+    call_id: str, gate: Gate, on_event: Callable[[MediaEvent], None], error: MediaError
+) -> None:
+    gate.close()
+    on_event(MediaFailed(call_id, error.status, error.reason))

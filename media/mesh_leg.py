@@ -220,3 +220,8 @@ class MeshLeg:
         if self.session is not None:
             await self.session.aclose()
         await self.ice.close()
+        self._on_keyed = self._on_path = _nobody  # the call holds its legs, and no longer they it
+
+
+def _nobody(*_told: object) -> None:
+    """Hear what a leg tells that is closed."""

@@ -37,6 +37,7 @@ class _Socket(asyncio.BaseProtocol):
 
     def connection_lost(self, _exc: Exception | None) -> None:
         self.closed.set_result(None)
+        del self.datagram_received  # the leg holds its sockets, and no longer they it
 
     async def aclose(self) -> None:
         self.transport.close()

@@ -9,10 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import partial
 
-from .errors import MediaError, MediaRefused, first_of
-from .jobs import Job, Jobs
+from .errors import MediaError, MediaRefused
+from .life import Life
 from .phone_association import DtlsCall
 from .phone_keys import PhoneKeys, Take, encrypted
 from .phone_leg import PhoneLeg
@@ -86,22 +85,12 @@ class Relay:
         self._near = near
         self._far = far
         self._offer: SessionDescription | None = None
-        self._is_closed = False
-        self._jobs = Jobs()
-        self._phones = {near: DtlsCall(self._start), far: DtlsCall(self._start)}
-        self._failure: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
-        self._running = asyncio.Event()
-        self._ended = asyncio.Event()
+        self._life = Life()
+        self._phones = {near: DtlsCall(self._life.start), far: DtlsCall(self._life.start)}
 
     async def run(self) -> None:
         """Own the tasks of this call until `aclose()`; what a phone does raises nothing."""
-        if self._is_closed:
-            return
-        self._running.set()
-        try:
-            await self._jobs.run()
-        finally:
-            self._ended.set()
+        await self._life.run(self._release)
 
     async def offer_from_phone(self, sdp: bytes) -> bytes:
         """Turn the near side's offer or re-offer into the one for the far side."""
@@ -161,14 +150,13 @@ class Relay:
 
         Without consent checks silence may be meant; else the signalling finds out who is gone.
         """
-        return await asyncio.shield(self._failure)
+        return await self._life.failed()
 
     async def aclose(self) -> None:
         """End the tasks, close all ports. May be called in any state, more than once."""
-        self._is_closed = True
-        self._jobs.stop()
-        if self._running.is_set():
-            await self._ended.wait()
+        await self._life.aclose(self._release)
+
+    async def _release(self) -> None:
         for side in (self._near, self._far):
             for keys in side.keys.values():
                 keys.close()
@@ -206,8 +194,7 @@ class Relay:
         return bytes(to.described(answer, sides, is_offer=False))
 
     def _parse(self, sdp: bytes) -> SessionDescription:
-        if self._is_closed:
-            raise MediaRefused("The call is over")
+        self._life.check_open()
         return SessionDescription.parse(sdp)
 
     async def _open_sections(self, sides: Sequence[PhoneMedia | None]) -> None:
@@ -224,15 +211,3 @@ class Relay:
             self.join(near, far)
             for side_of, leg in ((self._near, near), (self._far, far)):
                 side_of.legs[index], side_of.keys[index] = leg, PhoneKeys(leg, self._phones[side_of])
-
-    def _start(self, job: Job) -> None:
-        self._jobs.start(partial(self._contain, job))
-
-    async def _contain(self, job: Job) -> None:
-        """Run one job of the call; what it says of the media ends the call, not the program."""
-        try:
-            await job()
-        except* MediaError as errors:
-            if not self._failure.done() and not self._is_closed:
-                first = first_of(errors)
-                self._failure.set_result((first.status, first.reason))

@@ -384,6 +384,7 @@ class IceConnection(aioice.Connection):
         self.path = self._on_srtp = self.carrier = None
         self._early.clear()
         await super().close()
+        self._check_list.clear()  # its pairs hold the sockets, and they us
 
 
 def _theirs(c: Candidate) -> aioice.Candidate:

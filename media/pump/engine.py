@@ -254,6 +254,7 @@ class PumpedSocket(CarryingSocket):
         self._pump.give_back(self)
         self._bound.close()
         asyncio.get_running_loop().call_soon(self._protocol.connection_lost, None)
+        self._protocol = None  # nothing comes or goes any more, and neither has to keep the other
 
     def abort(self) -> None:
         """Close the socket."""

@@ -63,7 +63,7 @@ class Call:
         self.direction: Direction = direction
         self.peer_uri = target
         self.state = State.RESOLVING
-        self._seeking = Seeking(call_id, search, self.post)
+        self._seeking = Seeking(call_id, search)
         self._a = caller
         self._b: CalleeLeg | None = None
         self._ring_timeout = ring_timeout
@@ -73,14 +73,14 @@ class Call:
         self._ending = Ending(call_id, direction, on_event)
         self._cause = Cause(500, "The call ended through a fault of this node")
         self._callee: Callee | None = None
-        self._inviting = Inviting(lambda leg: self.post(Gone(leg)))
+        self._inviting = Inviting()
         self._ringing = Ringing(call_id, direction, caller, on_event)
         self._refusal = Refusal(500, self._cause.text)
         self._answer = b""
         self._stray: CalleeLeg | None = None
         self._beside: set[asyncio.Task[None]] = set()
-        self._reoffers = Reoffers(self)
-        self._transfers = Transfers(exchange, self.joined)
+        self._reoffers = Reoffers()
+        self._transfers = Transfers(exchange)
         self._lent: set[Leg] = set()
 
     # -- what the owner may do
@@ -118,11 +118,11 @@ class Call:
 
     async def reoffer(self, leg: Leg, method: str, sdp: bytes) -> Reply:
         """Pass a changed session to the other leg."""
-        return await self._reoffers.relay(leg, method, sdp)
+        return await self._reoffers.relay(self, leg, method, sdp)
 
     async def cancel_reoffer(self, leg: Leg) -> None:
         """Take the pending change back."""
-        await self._reoffers.cancel(leg)
+        await self._reoffers.cancel(self, leg)
 
     async def pass_on(self, leg: Leg, method: str, payload: Payload) -> Reply:
         """Pass INFO and the like to the other leg."""
@@ -133,7 +133,9 @@ class Call:
 
     async def refer(self, leg: Leg, refer: Refer) -> Reply:
         """Let the party beyond call somebody else."""
-        return await self._transfers.refer(leg, refer) if await self.confirmed() else CALL_ENDED
+        return (
+            await self._transfers.refer(self.joined(), leg, refer) if await self.confirmed() else CALL_ENDED
+        )
 
     async def reported(self, leg: Leg, status: int, text: str) -> None:  # noqa: ARG002 - there is one transfer only
         """Take what the other node tells of a transfer."""
@@ -195,12 +197,12 @@ class Call:
                     await leg.aclose()
 
     async def _live(self) -> None:
-        self._seeking.limit(self._ring_timeout, self._tasks)
-        self._seeking.begin(self._tasks)
+        self._seeking.limit(self._ring_timeout, self.post, self._tasks)
+        self._seeking.begin(self.post, self._tasks)
         while self.state is not State.OVER:
             await self._take(await self._mailbox.get())
             if self._b is not None:
-                self._seeking.limit(None, self._tasks)
+                self._seeking.limit(None, self.post, self._tasks)
         self._seeking.stop()
 
     async def _drain(self) -> None:
@@ -255,7 +257,7 @@ class Call:
             case Callee():
                 self._callee = event
                 if event.seconds is not None:
-                    self._seeking.limit(event.seconds, self._tasks)
+                    self._seeking.limit(event.seconds, self.post, self._tasks)
                 self._a.present(event.peer)
                 return Input.FOUND
             case NotFound(refusal):
@@ -363,7 +365,8 @@ class Call:
     async def _invite(self) -> None:
         assert self._callee is not None
         self.joint.rings_alone = len(self._callee.legs) == 1
-        self._inviting.begin(self._callee.legs, self._callee.offer, self, self._tasks)
+        callee, gone = self._callee, lambda leg: self.post(Gone(leg))
+        self._inviting.begin(callee.legs, callee.offer, self, gone, self._tasks)
         try:
             await asyncio.sleep(0)  # the invitations go out first
         finally:
@@ -381,7 +384,7 @@ class Call:
         self._callee = None
         await self._ringing.forward()
         await self._seeking.give_up()
-        self._seeking.begin(self._tasks)
+        self._seeking.begin(self.post, self._tasks)
 
     async def _drop(self, leg: CalleeLeg) -> None:
         """Confirm an answer that nobody wants, and hang up: a 2xx cannot be turned away otherwise."""

@@ -40,7 +40,6 @@ class SipCallerLeg(DialogLeg):
         self._allowed = frozenset(transaction.request.headers.get_all("Allow"))
         self._said = b""  # our SDP in 18x
         self._reliable = Reliable(transaction.request, transaction.respond)
-        self._answers["PRACK"] = self._answer_prack
         self.session = offer
 
     def watch(self, junction: Junction) -> None:
@@ -128,6 +127,10 @@ class SipCallerLeg(DialogLeg):
         if not self._has_ended and not self._transaction.is_answered:
             await self.refuse(Refusal(500, "This node has a fault"))
         await super().aclose()
+
+    async def _answer(self, transaction: ServerTransaction) -> Response:
+        is_prack = transaction.request.method == "PRACK"
+        return await (self._answer_prack(transaction) if is_prack else super()._answer(transaction))
 
     async def _answer_prack(self, transaction: ServerTransaction) -> Response:
         """Answer PRACK. An offer in it is answered as the first was; if it says more, it is passed on after the ACK."""

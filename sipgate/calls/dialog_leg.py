@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from sipgate.ports import MediaRefused, Peer, Refusal
@@ -52,18 +51,8 @@ class DialogLeg:
         self.times_sent_on = 0
         self._allowed: frozenset[str] = frozenset()
         self._farewell = FAULT
-        self._keep_alive = KeepAlive(line.session_interval, self._refresh, self._lose)
-        self._renewal = Renewal(line, self) if isinstance(line, MeshLine) else None
-        self._referring = Referring(line.contact, self.next_request, self._ask)
-        self._answers: dict[str, Callable[[ServerTransaction], Awaitable[Response]]] = {
-            "BYE": self._answer_bye,
-            "INVITE": self._answer_offer,
-            "UPDATE": self._answer_offer,
-            "INFO": self._answer_info,
-            "OPTIONS": self._answer_options,
-            "REFER": self._answer_refer,
-            "NOTIFY": self._answer_notify,
-        }
+        self._keep_alive = KeepAlive(line.session_interval)
+        self._referring = Referring(line.contact)
         dialogs.enter(call_id, tag, self)
 
     @property
@@ -110,6 +99,7 @@ class DialogLeg:
         self._has_ended = True
         self._keep_alive.stop()
         self._dialogs.leave(self.call_id, self.tag)
+        self._junction = None  # the call holds its legs: who is in no circle needs no collection
 
     # -- requests that we send
 
@@ -157,9 +147,14 @@ class DialogLeg:
     def _watch_phone(self) -> None:
         """Find out from now on when the phone is gone. Between nodes the media does, and may have to be found anew."""
         if self._junction is not None and self._keep_alive.is_on:
-            self._junction.spawn(self._keep_alive.run())
+            self._junction.spawn(self._keep_alive.run(self._refresh, self._lose))
         if self._junction is not None and self._renewal is not None:
             self._junction.spawn(self._renewal.run(self._junction.joint))
+
+    @property
+    def _renewal(self) -> Renewal | None:
+        """What renews the media's transport; no phone knows of it."""
+        return Renewal(self.line, self) if isinstance(self.line, MeshLine) else None
 
     async def _refresh(self) -> Outcome:
         """Ask the phone whether it is still in the call, in the way that it understands."""
@@ -228,21 +223,22 @@ class DialogLeg:
         for name, value in payload.headers:
             request.headers.add(name, value)
         request.set_body(request.headers.get("Content-Type"), payload.body)
-        return await self._ask(request)
+        return await self.ask(request)
 
     async def refer(self, refer: Refer, by: str) -> Reply:
         """Ask the other side to call somebody else."""
-        return await self._referring.refer(refer, by)
+        return await self._referring.refer(self, refer, by)
 
     async def report(self, status: int, text: str) -> None:
         """Tell the other side what has become of the transfer it asked for."""
-        await self._referring.report(status, text)
+        await self._referring.report(self, status, text)
 
     def next_request(self, method: str) -> Request | None:
         """Return the next request in the dialog, None when that has ended."""
         return None if self.dialog is None or self._has_ended else self.dialog.make_request(method)
 
-    async def _ask(self, request: Request) -> Reply:
+    async def ask(self, request: Request) -> Reply:
+        """Send a request; the call ends when the other side has lost it."""
         reply = self._reply(await self._send(request))
         if reply.is_gone:
             self._post(HungUp(self, Cause(reply.status, "The other side has lost the call")))
@@ -275,10 +271,7 @@ class DialogLeg:
         try:
             self.line.admit(request, transaction.flow)
             self._check_order(request)
-            answer = self._answers.get(request.method)
-            if answer is None:
-                raise not_done(request.method)
-            response = await answer(transaction)
+            response = await self._answer(transaction)
         except Refusal as refusal:
             response = refuse(request, refusal)
         await transaction.respond(response)
@@ -294,7 +287,24 @@ class DialogLeg:
         if not self.dialog.accepts(request):
             raise Refusal(500, "A later request is in already")
 
-    async def _answer_bye(self, transaction: ServerTransaction) -> Response:
+    async def _answer(self, transaction: ServerTransaction) -> Response:
+        match transaction.request.method:
+            case "BYE":
+                return self._answer_bye(transaction)
+            case "INVITE" | "UPDATE":
+                return await self._answer_offer(transaction)
+            case "INFO":
+                return await self._answer_info(transaction)
+            case "OPTIONS":
+                return options(transaction.request, self.tag)
+            case "REFER":
+                return await self._answer_refer(transaction)
+            case "NOTIFY":
+                return await self._answer_notify(transaction)
+            case method:
+                raise not_done(method)
+
+    def _answer_bye(self, transaction: ServerTransaction) -> Response:
         request = transaction.request
         cause = parse_reason(request.headers.get_all("Reason"))
         self._post(self._ended_by_bye(cause if cause is not None and cause.text else HUNG_UP))
@@ -308,8 +318,9 @@ class DialogLeg:
         request = transaction.request
         if self._junction is None:
             raise Refusal(491, "The call is not answered yet")
-        if self._renewal is not None and content_of(request).fragment:
-            return await self._renewal.answer(transaction, self._junction.joint)
+        renewal = self._renewal
+        if renewal is not None and content_of(request).fragment:
+            return await renewal.answer(transaction, self._junction.joint)
         if self._reoffering is not None:
             raise Refusal(491, "Another change is pending")
         self._keep_alive.check(request)
@@ -354,9 +365,6 @@ class DialogLeg:
         if self._junction is not None:
             await self._junction.reported(self, status, text)
         return reply(request, 200)
-
-    async def _answer_options(self, transaction: ServerTransaction) -> Response:
-        return options(transaction.request, self.tag)
 
     def _response(self, request: Request, answered: Reply) -> Response:
         """Return our response to what the other side has answered."""

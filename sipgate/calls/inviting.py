@@ -14,26 +14,24 @@ from .leg import CalleeLeg, Junction
 
 
 class Inviting:
-    """Invites, counts who has not answered yet, and takes invitations back. `gone` is told when one is done with."""
+    """Invites, counts who has not answered yet, and takes invitations back."""
 
-    def __init__(self, gone: Callable[[CalleeLeg], None]) -> None:
-        self._gone = gone
+    def __init__(self) -> None:
         self._fork: Fork[CalleeLeg, Refusal] = Fork()
         self._tasks: dict[CalleeLeg, asyncio.Task[None]] = {}
 
     def begin(
-        self, legs: Iterable[CalleeLeg], offer: bytes, junction: Junction, group: asyncio.TaskGroup
+        self,
+        legs: Iterable[CalleeLeg],
+        offer: bytes,
+        junction: Junction,
+        gone: Callable[[CalleeLeg], None],
+        group: asyncio.TaskGroup,
     ) -> None:
-        """Invite every leg; the tasks belong to `group`."""
+        """Invite every leg; `gone` is told when one is done with. The tasks belong to `group`."""
         self._fork = Fork(set(legs))
         for leg in self._fork.pending:
-            self._tasks[leg] = group.create_task(self._invite(leg, offer, junction))
-
-    async def _invite(self, leg: CalleeLeg, offer: bytes, junction: Junction) -> None:
-        try:
-            await leg.invite(offer, junction)
-        finally:
-            self._gone(leg)
+            self._tasks[leg] = group.create_task(_invite(leg, offer, junction, gone))
 
     def answered(self, leg: CalleeLeg) -> None:
         """Note an answer: this leg needs no CANCEL any more."""
@@ -59,3 +57,12 @@ class Inviting:
     def __len__(self) -> int:
         """Return how many invitations still owe us something."""
         return len(self._tasks)
+
+
+async def _invite(
+    leg: CalleeLeg, offer: bytes, junction: Junction, gone: Callable[[CalleeLeg], None]
+) -> None:
+    try:
+        await leg.invite(offer, junction)
+    finally:
+        gone(leg)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from enum import Enum, auto
-from typing import Any
+from typing import Any, TypeAlias
 
 from sipgate.ports import Refusal
 from sipgate.protocol.errors import SipError
@@ -36,15 +36,15 @@ class Outcome(Enum):
     LOST = auto()
 
 
-class KeepAlive:
-    """`refresh` asks the phone; `lost` is told once when it is gone. An `interval` of 0: nobody is watched."""
+Refresh: TypeAlias = Callable[[], Awaitable[Outcome]]
+Lost: TypeAlias = Callable[[], Awaitable[None]]
 
-    def __init__(
-        self, interval: int, refresh: Callable[[], Awaitable[Outcome]], lost: Callable[[], Awaitable[None]]
-    ) -> None:
+
+class KeepAlive:
+    """An `interval` of 0: nobody is watched."""
+
+    def __init__(self, interval: int) -> None:
         self._timer = SessionTimer()
-        self._refresh = refresh
-        self._lost = lost
         self._news = asyncio.Event()
         self._run = 0
         self.agreement = Agreement(interval)
@@ -106,27 +106,30 @@ class KeepAlive:
         self._run += 1
         self._news.set()
 
-    def run(self) -> Coroutine[Any, Any, None]:
-        """Return what watches until the other side is lost, `stop` is called, or another watch begins."""
+    def run(self, refresh: Refresh, lost: Lost) -> Coroutine[Any, Any, None]:
+        """Return what watches until the other side is lost, `stop` is called, or another watch begins.
+
+        `refresh` asks the phone; `lost` is told once when it is gone.
+        """
         self._run += 1
         self._news.set()
-        return self._watch(self._run)
+        return self._watch(self._run, refresh, lost)
 
-    async def _watch(self, run: int) -> None:
+    async def _watch(self, run: int, refresh: Refresh, lost: Lost) -> None:
         while run == self._run:
             self._news.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(self._timer.wake_at):
                     await self._news.wait()
             due = self._timer.wake(_now()) if run == self._run else None
-            if due is Due.REFRESH and await self._asked() is not Outcome.LOST:
+            if due is Due.REFRESH and await self._asked(refresh) is not Outcome.LOST:
                 continue
             if due is not None:
-                await self._lost()
+                await lost()
                 return
 
-    async def _asked(self) -> Outcome:
-        outcome = await self._refresh()
+    async def _asked(self, refresh: Refresh) -> Outcome:
+        outcome = await refresh()
         if outcome is Outcome.ALIVE:
             self._begin()
         elif outcome is Outcome.LATER:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from sipgate.ports import Refusal
 from sipgate.protocol import sipfrag
@@ -22,13 +22,23 @@ FINAL = 200
 EVENT = "refer"
 
 
+class Asking(Protocol):
+    """The dialog, as far as this is concerned."""
+
+    def next_request(self, method: str) -> Request | None:
+        """Return the next request in the dialog, None when that has ended."""
+        ...
+
+    async def ask(self, request: Request) -> Reply:
+        """Send it."""
+        ...
+
+
 @dataclass
 class Referring:
-    """The REFERs of one dialog. `make` returns the next request, None when the dialog is over; `ask` sends it."""
+    """The REFERs of one dialog."""
 
     contact: str
-    make: Callable[[str], Request | None]
-    ask: Callable[[Request], Awaitable[Reply]]
     _is_reporting: bool = False  # the other side waits for NOTIFYs of ours
     _is_waiting: bool = False  # we wait for its
     _order: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -44,10 +54,10 @@ class Referring:
         self._is_reporting = refer.wants_reports
         return response
 
-    async def report(self, status: int, text: str) -> None:
+    async def report(self, dialog: Asking, status: int, text: str) -> None:
         """Send a NOTIFY: the last one from 200 on."""
         async with self._order:
-            notify = self.make("NOTIFY") if self._is_reporting else None
+            notify = dialog.next_request("NOTIFY") if self._is_reporting else None
             if notify is None:
                 return
             is_final = status >= FINAL
@@ -63,13 +73,13 @@ class Referring:
             notify.set_body(sipfrag.CONTENT_TYPE, sipfrag.build(status, plain(text, sipfrag.MAX_PHRASE)))
             with suppress(TimeoutError):
                 async with asyncio.timeout(PATIENCE):
-                    await self.ask(notify)
+                    await dialog.ask(notify)
 
     # -- asking the other side
 
-    async def refer(self, refer: Refer, by: str) -> Reply:
+    async def refer(self, dialog: Asking, refer: Refer, by: str) -> Reply:
         """Send REFER; return what is answered."""
-        request = self.make("REFER")
+        request = dialog.next_request("REFER")
         if request is None:
             return Reply(481, "No such call")
         request.headers.set("Max-Forwards", str(refer.max_forwards))
@@ -77,7 +87,7 @@ class Referring:
         request.headers.add("Refer-To", refer.refer_to())
         request.headers.add("Referred-By", f"<{by}>")
         self._is_waiting = True
-        answer = await self.ask(request)
+        answer = await dialog.ask(request)
         self._is_waiting = self._is_waiting and answer.is_success
         return answer
 

@@ -46,13 +46,12 @@ class Session(Protocol):
 class Reoffers:
     """The changes of one call's session."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self) -> None:
         self._pending: Leg | None = None
 
-    async def relay(self, leg: Leg, method: str, sdp: bytes) -> Reply:
+    async def relay(self, session: Session, leg: Leg, method: str, sdp: bytes) -> Reply:
         """Pass the offer of `leg` to the other leg; return what to answer."""
-        other = self._session.other(leg)
+        other = session.other(leg)
         if self._pending is leg:
             return Reply(500, "The change before is not answered yet")
         if self._pending is not None or other is None:
@@ -61,17 +60,17 @@ class Reoffers:
             return self._without_offer(method)
         self._pending = leg
         try:
-            if not await self._session.confirmed():
+            if not await session.confirmed():
                 return CALL_ENDED
-            return await self._exchange(leg, other, method, sdp)
+            return await self._exchange(session, leg, other, method, sdp)
         except MediaRefused as refused:
             return Reply(refused.status, refused.reason)
         finally:
             self._pending = None
 
-    async def cancel(self, leg: Leg) -> None:
+    async def cancel(self, session: Session, leg: Leg) -> None:
         """Take back the pending change of `leg`."""
-        other = self._session.other(leg)
+        other = session.other(leg)
         if self._pending is leg and other is not None:
             await other.cancel_reoffer()
 
@@ -82,20 +81,21 @@ class Reoffers:
             return Reply(200, "OK")
         return Reply(488, "A change of the call must bring its own offer")
 
-    async def _exchange(self, leg: Leg, other: Leg, method: str, sdp: bytes) -> Reply:
-        joint = self._session.joint
+    async def _exchange(self, session: Session, leg: Leg, other: Leg, method: str, sdp: bytes) -> Reply:
+        joint = session.joint
         offer = await joint.offer(joint.side_of(leg), sdp)
-        reply = await self._unless_ended(other, method, offer)
+        reply = await self._unless_ended(session, other, method, offer)
         if reply.is_gone:
-            self._session.post(HungUp(other, Cause(reply.status, "The other side has lost the call")))
+            session.post(HungUp(other, Cause(reply.status, "The other side has lost the call")))
         if not reply.is_success:
             return reply
         return Reply(reply.status, reply.reason, await joint.answer(joint.side_of(other), reply.sdp))
 
-    async def _unless_ended(self, other: Leg, method: str, offer: bytes) -> Reply:
+    @staticmethod
+    async def _unless_ended(session: Session, other: Leg, method: str, offer: bytes) -> Reply:
         async with asyncio.TaskGroup() as tasks:
             asked = tasks.create_task(other.reoffer(method, offer))
-            ended = tasks.create_task(self._session.wait_ended())
+            ended = tasks.create_task(session.wait_ended())
             await asyncio.wait((asked, ended), return_when=asyncio.FIRST_COMPLETED)
             ended.cancel()
             if asked.done():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import TypeAlias
 
 from sipgate.call_rules import Forwarded
 from sipgate.ports import Refusal
@@ -13,17 +14,16 @@ from .cause import Cause
 from .happenings import Callee, NotFound, Search, Stopped
 from .joint import Joint
 
+Post: TypeAlias = Callable[[Callee | NotFound | Stopped], None]
+
 
 class Seeking:
-    """Looks for the callee, with a joint of its own for each one that is looked for. `post` hears of it."""
+    """Looks for the callee, with a joint of its own for each one that is looked for."""
 
-    def __init__(
-        self, call: str, search: Search, post: Callable[[Callee | NotFound | Stopped], None]
-    ) -> None:
+    def __init__(self, call: str, search: Search) -> None:
         self.joint = Joint(call)
         self._call = call
         self._search = search
-        self._post = post
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.Task[None] | None = None
 
@@ -32,18 +32,16 @@ class Seeking:
         """The URI that is looked for."""
         return self._search.target
 
-    def begin(self, group: asyncio.TaskGroup) -> None:
-        """Look; the task belongs to `group`."""
-        self._task = group.create_task(self._seek(self._search, self.joint))
+    def begin(self, post: Post, group: asyncio.TaskGroup) -> None:
+        """Look; `post` hears what comes of it. The task belongs to `group`."""
+        self._task = group.create_task(_seek(self._search, self.joint, post))
 
-    def limit(self, seconds: float | None, group: asyncio.TaskGroup) -> None:
+    def limit(self, seconds: float | None, post: Post, group: asyncio.TaskGroup) -> None:
         """From now on the callee has so long to be found and to answer; None: as long as it takes."""
-        self._cancel(self._timer)
-        self._timer = None if seconds is None else group.create_task(self._time_out(seconds))
-
-    async def _time_out(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
-        self._post(Stopped(Input.TIMEOUT, Cause(480, "Nobody answered in time")))
+        _cancel(self._timer)
+        self._timer = None
+        if seconds is not None:
+            self._timer = group.create_task(_time_out(seconds, post))
 
     def forward(self, forwarded: Forwarded, *, is_heard: bool) -> Refusal | None:
         """Look for somebody else when `begin` is called again; return why not, if that is not to be done.
@@ -60,25 +58,32 @@ class Seeking:
 
     async def give_up(self) -> None:
         """Free the media of the one who was called before."""
-        self._cancel(self._task)
+        _cancel(self._task)
         await self.joint.aclose()
         self.joint = Joint(self._call)
 
     def stop(self) -> None:
         """Look no longer, and watch neither the media nor the time."""
-        self._cancel(self._task)
-        self._cancel(self._timer)
+        _cancel(self._task)
+        _cancel(self._timer)
+        self._task = self._timer = None  # with what they have seen
 
-    @staticmethod
-    def _cancel(task: asyncio.Task[None] | None) -> None:
-        if task is not None:
-            task.cancel()
 
-    async def _seek(self, search: Search, joint: Joint) -> None:
-        try:
-            self._post(await search.find(joint))
-        except Refusal as refusal:
-            self._post(NotFound(refusal))
-        else:
-            if joint.media is not None:
-                self._post(Stopped(Input.MEDIA_FAILED, Cause(*await joint.media.failed())))
+def _cancel(task: asyncio.Task[None] | None) -> None:
+    if task is not None:
+        task.cancel()
+
+
+async def _seek(search: Search, joint: Joint, post: Post) -> None:
+    try:
+        post(await search.find(joint))
+    except Refusal as refusal:
+        post(NotFound(refusal))
+    else:
+        if joint.media is not None:
+            post(Stopped(Input.MEDIA_FAILED, Cause(*await joint.media.failed())))
+
+
+async def _time_out(seconds: float, post: Post) -> None:
+    await asyncio.sleep(seconds)
+    post(Stopped(Input.TIMEOUT, Cause(480, "Nobody answered in time")))

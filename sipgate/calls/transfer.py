@@ -5,7 +5,7 @@ The node whose phone is sent on carries it out; any other passes it on over the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from sipgate.ports import Refusal
@@ -36,11 +36,10 @@ class Exchange(Protocol):
 
 
 class Transfers:
-    """`joined` gives each leg with the one that it is joined with, when both are confirmed."""
+    """What has been asked for in one call."""
 
-    def __init__(self, exchange: Exchange, joined: Callable[[], Sequence[tuple[Leg, Leg]]]) -> None:
+    def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
-        self._joined = joined
         self._is_asking = False
         self._sent_on: SentOn | None = None
         self._passed_on: tuple[Leg, str] | None = None  # who has asked, for which target
@@ -53,13 +52,12 @@ class Transfers:
             or (self._sent_on is not None and self._sent_on.is_under_way)
         )
 
-    def _other(self, leg: Leg) -> Leg | None:
-        pairs = self._joined()
-        return next((beyond for mine, beyond in pairs if innermost(mine) is innermost(leg)), None)
+    async def refer(self, joined: Sequence[tuple[Leg, Leg]], leg: Leg, refer: Refer) -> Reply:
+        """Do or pass on what the other side of `leg` asks for; return what to answer.
 
-    async def refer(self, leg: Leg, refer: Refer) -> Reply:
-        """Do or pass on what the other side of `leg` asks for; return what to answer."""
-        other = self._other(leg)
+        `joined` gives each leg with the one that it is joined with, when both are confirmed.
+        """
+        other = next((beyond for mine, beyond in joined if innermost(mine) is innermost(leg)), None)
         if other is None:
             return Reply(491, "Only a call that stands can be transferred")
         if self._is_under_way:

@@ -216,7 +216,7 @@ class Rig:
         while True:
             for name, side in self.sides.items():
                 sections = side.media._sections
-                if sections and not side.media._failure.done():
+                if sections and not side.media._life._failure.done():
                     side.phone.node = (LOOPBACK, sections[0].phone.port)
                     side.phone.send(rtp(self.spoken[name], SPOKEN[name]))
                     self.spoken[name] += 1
