@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from media.softphone import EchoPhone, WavPhone
 
 DISCARD_PORT = 9
+AFTER_THE_INVITATION = (
+    0.003  # seconds until the tasks of a call's media begin: it goes out first, nobody speaks yet
+)
 HEARING = {"heard": "yes", "lost": "no", "silent": "silent"}
 
 
@@ -167,11 +170,12 @@ class MeshMedia:
     async def _carry(self, media: CallMedia, peer_host: str) -> None:
         """Run the media of a call; while there are calls, this machine's addresses are watched for them."""
         self._carried[media] = peer_host
-        if self._watch is None:
-            self._watch = self._supervisor.start(
-                self._follow_addresses(), name="the watch over our addresses"
-            )
         try:
+            await asyncio.sleep(AFTER_THE_INVITATION)
+            if self._watch is None:
+                self._watch = self._supervisor.start(
+                    self._follow_addresses(), name="the watch over our addresses"
+                )
             await media.run()
         finally:
             if self._stock is not None:

@@ -191,18 +191,19 @@ class Call:
                 await self._drain()
         finally:
             self._declare_over()
+            self._seeking.stop()
             await self.joint.aclose()
             for leg in (self._a, *(self._callee.legs if self._callee else ())):
                 if leg not in self._lent:
                     await leg.aclose()
 
     async def _live(self) -> None:
-        self._seeking.limit(self._ring_timeout, self.post, self._tasks)
+        self._seeking.limit(self._ring_timeout, self.post)
         self._seeking.begin(self.post, self._tasks)
         while self.state is not State.OVER:
             await self._take(await self._mailbox.get())
             if self._b is not None:
-                self._seeking.limit(None, self.post, self._tasks)
+                self._seeking.limit(None, self.post)
         self._seeking.stop()
 
     async def _drain(self) -> None:
@@ -257,7 +258,7 @@ class Call:
             case Callee():
                 self._callee = event
                 if event.seconds is not None:
-                    self._seeking.limit(event.seconds, self.post, self._tasks)
+                    self._seeking.limit(event.seconds, self.post)
                 self._a.present(event.peer)
                 return Input.FOUND
             case NotFound(refusal):

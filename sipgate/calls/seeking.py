@@ -25,7 +25,7 @@ class Seeking:
         self._call = call
         self._search = search
         self._task: asyncio.Task[None] | None = None
-        self._timer: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     @property
     def target(self) -> str:
@@ -36,12 +36,12 @@ class Seeking:
         """Look; `post` hears what comes of it. The task belongs to `group`."""
         self._task = group.create_task(_seek(self._search, self.joint, post))
 
-    def limit(self, seconds: float | None, post: Post, group: asyncio.TaskGroup) -> None:
+    def limit(self, seconds: float | None, post: Post) -> None:
         """From now on the callee has so long to be found and to answer; None: as long as it takes."""
-        _cancel(self._timer)
-        self._timer = None
+        self._cancel_timer()
         if seconds is not None:
-            self._timer = group.create_task(_time_out(seconds, post))
+            late = Stopped(Input.TIMEOUT, Cause(480, "Nobody answered in time"))
+            self._timer = asyncio.get_running_loop().call_later(seconds, post, late)
 
     def forward(self, forwarded: Forwarded, *, is_heard: bool) -> Refusal | None:
         """Look for somebody else when `begin` is called again; return why not, if that is not to be done.
@@ -58,20 +58,24 @@ class Seeking:
 
     async def give_up(self) -> None:
         """Free the media of the one who was called before."""
-        _cancel(self._task)
+        self._cancel_task()
         await self.joint.aclose()
         self.joint = Joint(self._call)
 
     def stop(self) -> None:
         """Look no longer, and watch neither the media nor the time."""
-        _cancel(self._task)
-        _cancel(self._timer)
-        self._task = self._timer = None  # with what they have seen
+        self._cancel_task()
+        self._cancel_timer()
 
+    def _cancel_task(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None  # with what it has seen
 
-def _cancel(task: asyncio.Task[None] | None) -> None:
-    if task is not None:
-        task.cancel()
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
 
 async def _seek(search: Search, joint: Joint, post: Post) -> None:
@@ -82,8 +86,3 @@ async def _seek(search: Search, joint: Joint, post: Post) -> None:
     else:
         if joint.media is not None:
             post(Stopped(Input.MEDIA_FAILED, Cause(*await joint.media.failed())))
-
-
-async def _time_out(seconds: float, post: Post) -> None:
-    await asyncio.sleep(seconds)
-    post(Stopped(Input.TIMEOUT, Cause(480, "Nobody answered in time")))
