@@ -173,9 +173,7 @@ class MeshMedia:
         try:
             await asyncio.sleep(AFTER_THE_INVITATION)
             if self._watch is None:
-                self._watch = self._supervisor.start(
-                    self._follow_addresses(), name="the watch over our addresses"
-                )
+                self._watch = self._supervisor.start(self._follow_addresses(), name="the watch for addresses")
             await media.run()
         finally:
             if self._stock is not None:

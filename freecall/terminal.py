@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable
 from queue import SimpleQueue
@@ -12,6 +13,8 @@ from typing import Self, TextIO
 
 from .events import QUEUE_LENGTH, Event
 
+logger = logging.getLogger(__name__)
+
 PAUSE_SECONDS = 0.02
 FAREWELL_SECONDS = 2.0
 
@@ -20,7 +23,8 @@ class Terminal:
     """Calls `printer` with each event in a thread of its own. A context manager: leaving it prints the rest.
 
     The thread is woken a moment later, when whoever told the event has done the rest of its work. Of a reader that
-    falls far behind the latest events are dropped; when it is gone, `on_gone` is called in that thread, once.
+    falls far behind the latest events are dropped; when it is gone, `on_gone` is called in that thread, once. Events
+    that cannot be written for another reason, such as a full disk, are lost; that is said once until it ends.
     """
 
     def __init__(self, printer: Callable[[Event], None], on_gone: Callable[[], object]) -> None:
@@ -54,11 +58,19 @@ class Terminal:
         self._told.clear()
 
     def _run(self) -> None:
-        try:
-            while (event := self._waiting.get()) is not None:
+        is_told = False
+        while (event := self._waiting.get()) is not None:
+            try:
                 self._print(event)
-        except BrokenPipeError:
-            self._on_gone()
+            except BrokenPipeError:
+                self._on_gone()
+                return
+            except OSError as error:
+                if not is_told:
+                    logger.warning("events cannot be printed: %s", error.strerror)
+                is_told = True
+            else:
+                is_told = False
 
 
 def line_writer(output: TextIO) -> Callable[[str], None]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 from sipgate.call_rules import Forwarded
 from sipgate.events import CallAnswered, CallEnded, CallForwarded, CallRefused, Direction, GatewayEvent
@@ -18,7 +18,7 @@ from sipgate.protocol.refer import Refer
 
 from .cause import ELSEWHERE, Cause, why_unwanted
 from .ending import Ending
-from .happenings import Callee, Gone, NotFound, Proven, Search, Stopped
+from .happenings import Callee, Event, NotFound, Proven, Search, Stopped
 from .inviting import Inviting
 from .joint import Joint
 from .leg import (
@@ -28,9 +28,9 @@ from .leg import (
     CallerLeg,
     Cancelled,
     Failed,
+    Gone,
     HungUp,
     Leg,
-    LegEvent,
     NotAcked,
     Payload,
     Progress,
@@ -40,8 +40,6 @@ from .reoffer import CALL_ENDED, Reoffers
 from .ringing import Ringing
 from .seeking import Seeking
 from .transfer import Exchange, Transfers
-
-Event: TypeAlias = LegEvent | Callee | NotFound | Proven | Stopped | Gone
 
 
 class Call:
@@ -277,14 +275,10 @@ class Call:
         if best is None:
             return None
         self._refusal = best
-        return (
-            self._follow(best) if isinstance(best, Forwarded) and self.direction == "out" else Input.REFUSED
-        )
-
-    def _follow(self, forwarded: Forwarded) -> Input:
-        """Prepare to call whom the callee says, if that can be done."""
-        refusal = self._seeking.forward(forwarded, is_heard=self._ringing.has_answered)
-        self._refusal = refusal or forwarded
+        if not isinstance(best, Forwarded) or self.direction == "in":
+            return Input.REFUSED
+        refusal = self._seeking.forward(best, is_heard=self._ringing.has_answered)
+        self._refusal = refusal or best
         return Input.REFUSED if refusal else Input.FORWARDED
 
     async def _read_answer(self, event: Answered) -> Input:
@@ -366,13 +360,10 @@ class Call:
     async def _invite(self) -> None:
         assert self._callee is not None
         self.joint.rings_alone = len(self._callee.legs) == 1
-        callee, gone = self._callee, lambda leg: self.post(Gone(leg))
-        self._inviting.begin(callee.legs, callee.offer, self, gone, self._tasks)
-        try:
-            await asyncio.sleep(0)  # the invitations go out first
-        finally:
-            for event in self._callee.started(self.id, self.direction):
-                self._on_event(event)
+        self._inviting.begin(self._callee.legs, self._callee.offer, self, self._tasks)
+        await asyncio.sleep(0)  # the invitations go out first
+        for event in self._callee.started(self.id, self.direction):
+            self._on_event(event)
 
     async def _find_again(self) -> None:
         """Leave whom we called, and look for the one to whom they forward the call."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from sipgate.call_rules import Forwarded, Outcome, as_it_is
 from sipgate.events import By, CallPlain, CallStarted, Direction
@@ -13,7 +13,7 @@ from sipgate.protocol.b2bua import Input
 
 from .cause import Cause
 from .joint import Joint
-from .leg import CalleeLeg
+from .leg import CalleeLeg, LegEvent
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,7 @@ class Proven:
     """Sound has a way, in both directions."""
 
 
-@dataclass(frozen=True)
-class Gone:
-    """Nothing more can come from the invitation of that leg."""
-
-    leg: CalleeLeg
+Event: TypeAlias = LegEvent | Callee | NotFound | Proven | Stopped
 
 
 class Search(Protocol):

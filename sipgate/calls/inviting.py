@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Coroutine, Iterable
 from typing import Any
 
 from sipgate.ports import Refusal
 from sipgate.protocol.fork import Fork
 
 from .cause import Cause
-from .leg import CalleeLeg, Junction
+from .leg import CalleeLeg, Gone, Junction
 
 
 class Inviting:
@@ -21,17 +21,12 @@ class Inviting:
         self._tasks: dict[CalleeLeg, asyncio.Task[None]] = {}
 
     def begin(
-        self,
-        legs: Iterable[CalleeLeg],
-        offer: bytes,
-        junction: Junction,
-        gone: Callable[[CalleeLeg], None],
-        group: asyncio.TaskGroup,
+        self, legs: Iterable[CalleeLeg], offer: bytes, junction: Junction, group: asyncio.TaskGroup
     ) -> None:
-        """Invite every leg; `gone` is told when one is done with. The tasks belong to `group`."""
+        """Invite every leg; the tasks belong to `group`."""
         self._fork = Fork(set(legs))
         for leg in self._fork.pending:
-            self._tasks[leg] = group.create_task(_invite(leg, offer, junction, gone))
+            self._tasks[leg] = group.create_task(_invite(leg, offer, junction))
 
     def answered(self, leg: CalleeLeg) -> None:
         """Note an answer: this leg needs no CANCEL any more."""
@@ -59,10 +54,8 @@ class Inviting:
         return len(self._tasks)
 
 
-async def _invite(
-    leg: CalleeLeg, offer: bytes, junction: Junction, gone: Callable[[CalleeLeg], None]
-) -> None:
+async def _invite(leg: CalleeLeg, offer: bytes, junction: Junction) -> None:
     try:
         await leg.invite(offer, junction)
     finally:
-        gone(leg)
+        junction.post(Gone(leg))

@@ -73,7 +73,14 @@ class HungUp:
     cause: Cause
 
 
-LegEvent: TypeAlias = Progress | Answered | Failed | Cancelled | Acked | NotAcked | HungUp
+@dataclass(frozen=True)
+class Gone:
+    """Nothing more can come from the invitation of that leg."""
+
+    leg: CalleeLeg
+
+
+LegEvent: TypeAlias = Progress | Answered | Failed | Gone | Cancelled | Acked | NotAcked | HungUp
 
 
 @dataclass(frozen=True)

@@ -71,3 +71,25 @@ async def test_a_reader_that_goes_is_told_once(pipe: tuple[int, TextIO]) -> None
         terminal(event(1))
         assert await asyncio.to_thread(gone.wait, 5)
         terminal(event(2))
+
+
+async def test_a_full_disk_is_told_once_and_events_go_on_when_there_is_room(
+    pipe: tuple[int, TextIO], caplog: pytest.LogCaptureFixture
+) -> None:
+    end, output = pipe
+    good, full = os.dup(output.fileno()), os.open("/dev/full", os.O_WRONLY)
+    try:
+        os.dup2(full, output.fileno())
+        with Terminal(json_printer(line_writer(output)), on_gone=lambda: None) as terminal:
+            terminal(event(1))
+            terminal(event(2))
+        os.dup2(good, output.fileno())
+        with Terminal(json_printer(line_writer(output)), on_gone=lambda: None) as terminal:
+            terminal(event(3))
+    finally:
+        os.close(good)
+        os.close(full)
+    assert lines(read(end, 1)) == [event(3).json().encode()]
+    assert [record.message for record in caplog.records] == [
+        "events cannot be printed: No space left on device"
+    ]

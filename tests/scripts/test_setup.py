@@ -1,8 +1,10 @@
 """`scripts/setup` and `scripts/run` in a small copy of the project: the same scripts, nothing to fetch."""
 
 import os
+import shlex
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 PUMP, BUILT = Path("media/pump/pump.c"), Path(".venv/lib/freecall/_pump.so")
+IS_USABLE = "import sys, venv; sys.exit(sys.version_info < (3, 11))"
 NODE = 'import sys\nprint("node", *sys.argv[1:], sep="|")\n'
 
 
@@ -185,6 +188,26 @@ def test_a_machine_without_a_new_enough_python_is_told_what_to_do(project: Path,
     assert done.returncode == 1
     assert "Python 3.11 or later was not found" in done.stderr
     assert "apt install python3" in done.stderr
+
+
+def test_a_python_built_without_optimisation_gives_way_to_that_of_the_system(
+    project: Path, tmp_path: Path
+) -> None:
+    system = Path("/usr/bin/python3")
+    if not system.exists() or subprocess.run([system, "-c", IS_USABLE], check=False).returncode:
+        pytest.skip("this system has no Python of its own that is new enough")
+    built = tmp_path / "bin" / "python3"
+    built.parent.mkdir()
+    built.write_text(
+        f'#!/bin/sh\ncase $2 in *sysconfig*|venv) exit 1;; esac\nexec {shlex.quote(sys.executable)} "$@"\n'
+    )
+    built.chmod(0o755)
+    path = f"{built.parent}:{os.environ['PATH']}"
+    wanted = run(project, "setup", PATH=path, FREECALL_PYTHON=str(built))
+    assert "could not make a virtual environment" in wanted.stderr  # it was taken, as it was asked for
+    done = run(project, "setup", PATH=path)
+    assert done.returncode == 0, done.stderr
+    assert (project / ".venv" / "bin" / "python").resolve() == system.resolve()
 
 
 def test_a_package_that_does_not_match_its_hash_stops_the_setup(project: Path, tmp_path: Path) -> None:
