@@ -1,8 +1,11 @@
 """The CSeq header (RFC 3261 20.16)."""
 
+import re
 from dataclasses import dataclass
 
 from .scanner import WSP, bad, is_token
+
+_FIELDS = re.compile(r"([0-9]{1,10})[ \t]+([!-~]+)")
 
 
 @dataclass(frozen=True)
@@ -19,13 +22,10 @@ class CSeq:
         Raises:
             SipError: malformed or too large.
         """
-        number, space, method = text.strip(WSP).replace("\t", " ").partition(" ")
-        method = method.lstrip(" ")
-        if not space or not is_token(method) or not 0 < len(number) <= 10:
+        fields = _FIELDS.fullmatch(text.strip(WSP))
+        if fields is None or int(fields[1]) >= 2**31 or not is_token(fields[2]):
             raise bad("CSeq")
-        if not number.isascii() or not number.isdigit() or int(number) >= 2**31:
-            raise bad("CSeq")
-        return cls(int(number), method)
+        return cls(int(fields[1]), fields[2])
 
     def __str__(self) -> str:
         return f"{self.number} {self.method}"

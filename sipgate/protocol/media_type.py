@@ -1,8 +1,10 @@
 """Media types (RFC 3261 20.15, RFC 2045)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
-from .scanner import WSP, bad, format_parameters, is_token, parse_parameters, unquote
+from .scanner import REMEMBERED, WSP, bad, format_parameters, is_token, parse_parameters, unquote
 
 
 @dataclass(frozen=True)
@@ -10,7 +12,7 @@ class MediaType:
     """``type/subtype`` in lower case, with parameters (values unquoted by `parameter`)."""
 
     essence: str
-    parameters: dict[str, str | None] = field(default_factory=dict)
+    parameters: Mapping[str, str | None] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, text: str) -> "MediaType":
@@ -19,11 +21,7 @@ class MediaType:
         Raises:
             SipError: malformed.
         """
-        head, semicolon, parameters = text.partition(";")
-        kind, slash, subtype = (part.strip(WSP) for part in head.partition("/"))
-        if not slash or not is_token(kind) or not is_token(subtype):
-            raise bad("Content-Type")
-        return cls(f"{kind}/{subtype}".lower(), parse_parameters(semicolon + parameters, "Content-Type"))
+        return _parse(text)
 
     def parameter(self, name: str) -> str | None:
         """Return a parameter without its quotes."""
@@ -32,3 +30,12 @@ class MediaType:
 
     def __str__(self) -> str:
         return self.essence + format_parameters(self.parameters)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _parse(text: str) -> MediaType:
+    head, semicolon, parameters = text.partition(";")
+    kind, slash, subtype = (part.strip(WSP) for part in head.partition("/"))
+    if not slash or not is_token(kind) or not is_token(subtype):
+        raise bad("Content-Type")
+    return MediaType(f"{kind}/{subtype}".lower(), parse_parameters(semicolon + parameters, "Content-Type"))

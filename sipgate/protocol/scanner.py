@@ -18,6 +18,8 @@ REMEMBERED = 256  # values of each kind that are not read again: a dialog's mess
 _QUOTED = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _PIECE = re.compile(rf'{_QUOTED}|["<>,;]', re.DOTALL)
 _PIECE_INSIDE = re.compile(rf'{_QUOTED}|["<>]', re.DOTALL)
+# parameters as nearly all of them are, with nothing to look at again; none of its parts can take what another can
+_PLAIN = re.compile(r"(?:;[A-Za-z0-9\-.!%*_+`'~]+(?:=[A-Za-z0-9\-.!%*_+`'~\[\]:]+)?)+")
 _IN_QUOTES = re.compile(r'["\\]')
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
@@ -124,16 +126,18 @@ def parse_parameters(text: str, what: str) -> dict[str, str | None]:
         return parameters
     if stripped[0] != ";":
         raise bad(what)
-    parts = split(stripped[1:], ";")
+    is_plain = _PLAIN.fullmatch(stripped)
+    parts = stripped[1:].split(";", MAX_PARAMETERS) if is_plain else split(stripped[1:], ";")
     if len(parts) > MAX_PARAMETERS:
         raise bad(what)
     for part in parts:
         name, equals, value = part.partition("=")
-        name = name.rstrip(WSP).lower()
-        value = value.lstrip(WSP)
-        if not name or not TOKEN.issuperset(name) or name in parameters:
-            raise bad(what)
-        if equals and (not value or not _GEN_VALUE.issuperset(value)) and not is_gen_value(value):
+        if not is_plain:
+            name, value = name.rstrip(WSP), value.lstrip(WSP)
+            if not is_token(name) or (equals and not is_gen_value(value)):
+                raise bad(what)
+        name = name.lower()
+        if name in parameters:
             raise bad(what)
         parameters[name] = value if equals else None
     return parameters

@@ -1,9 +1,11 @@
-"""Splitting header values outside quoted strings and angle brackets."""
+"""Splitting header values outside quoted strings and angle brackets; parameters."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sipgate.protocol.errors import SipError
-from sipgate.protocol.scanner import split
+from sipgate.protocol.scanner import parse_parameters, split
 
 
 @pytest.mark.parametrize("text", ['"a""b", c', '"a" \t"b"', 'x="a" "b";y'])
@@ -20,3 +22,15 @@ def test_a_part_has_one_pair_of_angle_brackets_at_most() -> None:
     assert split('<a>;x, "<>" <b>', ",") == ["<a>;x", '"<>" <b>']
     with pytest.raises(SipError, match="angle brackets"):
         split("<a><b>, <c>", ",")
+
+
+@given(st.lists(st.text("aB.-=[]: é", max_size=6), min_size=1, max_size=6))
+def test_parameters_read_at_a_glance_are_those_read_step_by_step(parts: list[str]) -> None:
+    assert parameters_of(";" + ";".join(parts)) == parameters_of("; " + "; ".join(parts))
+
+
+def parameters_of(text: str) -> dict[str, str | None] | None:
+    try:
+        return parse_parameters(text, "test")
+    except SipError:
+        return None
