@@ -248,7 +248,7 @@ def read_sdp(data: bytes) -> None:
     description = SessionDescription.parse(data)
     with suppress(MediaRefused):
         side = phone_media(description)
-        assert not is_encrypted(data) or all(one is None or one.keys for one in side), (
+        assert not is_encrypted(data) or all(one is None or one.keys or one.dtls for one in side), (
             "plain, and taken for SRTP"
         )
         bytes(for_mesh(description, side, [None] * len(side)))

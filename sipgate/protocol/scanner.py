@@ -13,10 +13,11 @@ WSP = " \t"
 _GEN_VALUE = TOKEN | frozenset("[]:")
 MAX_PARAMETERS = 64
 MAX_VALUES = 128
+MAX_QUOTES = 8 * MAX_VALUES
 REMEMBERED = 256  # values of each kind that are not read again: a dialog's messages have most in common
 # possessive: neither ever goes back over what it has read
 _QUOTED = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
-_PIECE = re.compile(rf'{_QUOTED}|["<>,;]', re.DOTALL)
+_PIECE = {separator: re.compile(rf'{_QUOTED}|["<>{separator}]', re.DOTALL) for separator in ",;"}
 _PIECE_INSIDE = re.compile(rf'{_QUOTED}|["<>]', re.DOTALL)
 # parameters as nearly all of them are, with nothing to look at again; none of its parts can take what another can
 _PLAIN = re.compile(r"(?:;[A-Za-z0-9\-.!%*_+`'~]+(?:=[A-Za-z0-9\-.!%*_+`'~\[\]:]+)?)+")
@@ -40,10 +41,11 @@ def bad(what: str) -> SipError:
 
 
 def split(text: str, separator: str) -> list[str]:
-    """Split at ``separator`` outside quoted strings and angle brackets; parts are stripped.
+    """Split at ``separator``, a comma or a semicolon, outside quoted strings and angle brackets; parts are stripped.
 
     Raises:
-        SipError: a quoted string or an angle bracket is not closed, or there are more than 128 parts.
+        SipError: a quoted string or an angle bracket is not closed, or there are more than 128 parts, or quotes for far
+            more than those would need.
     """
     if '"' not in text and "<" not in text:
         if separator not in text:
@@ -51,6 +53,8 @@ def split(text: str, separator: str) -> list[str]:
         parts = text.split(separator, MAX_VALUES)
     elif separator not in text and _is_one_name_addr(text):
         return [text.strip(WSP)]
+    elif text.count('"') > MAX_QUOTES:
+        raise SipError(400, "Too many values")
     else:
         parts = _split_outside(text, separator)
     if len(parts) > MAX_VALUES:
@@ -67,7 +71,8 @@ def _split_outside(text: str, separator: str) -> list[str]:
     parts: list[str] = []
     start, at, inside, has_closed = 0, 0, False, False
     quoted = -1  # where the last quoted string ended
-    while found := (_PIECE_INSIDE if inside else _PIECE).search(text, at):
+    outside = _PIECE[separator]
+    while found := (_PIECE_INSIDE if inside else outside).search(text, at):
         piece, at = found[0], found.end()
         if piece == separator and not inside:
             parts.append(text[start : found.start()])

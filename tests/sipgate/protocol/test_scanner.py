@@ -24,6 +24,12 @@ def test_a_part_has_one_pair_of_angle_brackets_at_most() -> None:
         split("<a><b>, <c>", ",")
 
 
+@pytest.mark.parametrize("text", ['h""' * 5000, 'a="\\""' * 4000])
+def test_nobody_makes_us_count_thousands_of_quoted_strings(text: str) -> None:
+    with pytest.raises(SipError, match="Too many values"):
+        split(text, ",")
+
+
 @given(st.lists(st.text("aB.-=[]: é", max_size=6), min_size=1, max_size=6))
 def test_parameters_read_at_a_glance_are_those_read_step_by_step(parts: list[str]) -> None:
     assert parameters_of(";" + ";".join(parts)) == parameters_of("; " + "; ".join(parts))
