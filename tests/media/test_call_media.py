@@ -1,6 +1,8 @@
 """Two nodes' media joined by real ICE, DTLS and SRTP on loopback."""
 
 import asyncio
+import gc
+import weakref
 
 import pytest
 
@@ -109,6 +111,27 @@ async def test_one_may_know_the_other_without_being_known(caller: bool, callee: 
         await pair.answer()
         ours, theirs = await pair.secured()
         assert ours.words == theirs.words
+
+
+async def test_what_nobody_answered_is_freed_without_a_collection() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        held = await _rung()
+        await until(lambda: all(each() is None for each in held))
+    finally:
+        gc.enable()
+
+
+async def _rung() -> list[weakref.ref[object]]:
+    """Let it ring, and close it; return what it consisted of."""
+    own, peer = endorsers()
+    sides = await make_side("caller", own), await make_side("callee", peer)
+    async with running(*sides):
+        await Pair(*sides).ring()
+        sections = [section for side in sides for section in side.media._sections.values()]
+        parts = [side.media for side in sides], *((each.mesh, each.phone, each.mesh.ice) for each in sections)
+        return [weakref.ref(part) for some in parts for part in some]
 
 
 async def test_hold_and_resume_keep_the_transport_and_follow_a_new_phone_port() -> None:

@@ -6,10 +6,13 @@ Two real nodes and two phones in virtual time, with the base values of the RFC a
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable
 
 import pytest
 
+from sipgate.calls.call import Call
+from sipgate.calls.dialog_leg import DialogLeg
 from sipgate.limits import Limits
 from sipgate.protocol.timers import TimerValues
 from tests.kit import sip_phone
@@ -112,6 +115,19 @@ def test_what_is_lost_doubled_or_overtaken_leaves_nothing(
             await story(it)
 
     run(VirtualNet(seed=seed, loss=0.05, doubled=0.05, spread=0.05), stories, monkeypatch)
+
+
+@pytest.mark.parametrize("story", [hung_up, hung_up_by_the_callee, cancelled, declined])
+def test_a_call_that_is_over_is_freed_without_a_collection(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        run(VirtualNet(), story, monkeypatch)
+        assert [each for each in gc.get_objects() if isinstance(each, Call | DialogLeg)] == []
+    finally:
+        gc.enable()
 
 
 # Who vanishes says nothing more and hears nothing.
