@@ -10,7 +10,7 @@ from tests.interop.conftest import Speech
 from tests.interop.test_encrypted_phones import ONE_SECOND, RATE, Home, home_of, recognised
 from tests.kit.capture import Capture, PhoneTraffic
 from tests.kit.packets import Packet
-from tests.kit.site import answer, ended, phone_of, ring, secured
+from tests.kit.site import answer, ended, phone_of, ring
 from tests.kit.speech import frames_recognised, main_frequency, make_tone, read_wav, voiced_frames
 
 pytestmark = [pytest.mark.interop, pytest.mark.namespaces, pytest.mark.asyncio(loop_scope="module")]
@@ -60,33 +60,8 @@ def _kind(payload: bytes) -> str:
 async def test_calls_over_the_mesh_go_both_ways(home: Home, *, by_paired: bool, muxes: bool) -> None:
     async with home.phone(by_dtls=True, muxes=muxes) as paired, home.bob.phone() as far:
         start = len(home.wire.packets)
-        clear, wire = home.bob.traffic(far), PhoneTraffic(home.wire, paired.rtp_ports)
-        sites = (home.alice, home.bob) if by_paired else (home.bob, home.alice)
-        caller, callee = (paired, far) if by_paired else (far, paired)
-        await ring(caller, callee, sites[1].node.uri)
-        await answer(caller, callee)
-        await secured(*(site.node for site in sites))
-        await clear.until_heard(2 * ONE_SECOND)
-        await wire.until_heard(2 * ONE_SECOND)
-        await paired.press("5")
-        assert (await far.event("CALL_DTMF_START"))["param"] == "5"
-        await far.press("7")
-        assert (await paired.event("CALL_DTMF_START"))["param"] == "7"
-        for holder in (paired, far):
-            await holder.hold()
-            await wire.until_quiet()
-            clear.forget()
-            wire.forget()
-            await holder.resume()
-            await clear.until_heard(2 * ONE_SECOND)
-            await wire.until_heard(2 * ONE_SECOND)
-        leaves, stays = (far, paired) if by_paired else (paired, far)
-        await leaves.hang_up()
-        await stays.event("CALL_CLOSED")
-        await ended(home.alice.node, home.bob.node)
-        assert recognised(far, home.alice.speech[RATE]) > ONE_SECOND
-        assert recognised(paired, home.bob.speech[RATE]) > ONE_SECOND
-        assert_dtls_and_srtp_alone(home, start, clear.heard() + clear.spoken())
+        said = await home.converse(paired, far, by_paired=by_paired)
+        assert_dtls_and_srtp_alone(home, start, said)
         begun = handshakes(home.wire.packets[start:])
         assert len(set(begun[CLIENT_HELLO])) == 1
         assert "AEAD_AES_256_GCM" in paired.log()

@@ -44,6 +44,35 @@ class Home:
     wire: Capture
     bobs_wire: Capture
 
+    async def converse(self, paired: Baresip, far: Baresip, *, by_paired: bool) -> list[bytes]:
+        """Let one call the other over the mesh: talk, press keys, hold, resume, hang up. Return all that was said."""
+        clear, wire = self.bob.traffic(far), PhoneTraffic(self.wire, paired.rtp_ports)
+        sites = (self.alice, self.bob) if by_paired else (self.bob, self.alice)
+        caller, callee = (paired, far) if by_paired else (far, paired)
+        await ring(caller, callee, sites[1].node.uri)
+        await answer(caller, callee)
+        await secured(*(site.node for site in sites))
+        await clear.until_heard(2 * ONE_SECOND)
+        await wire.until_heard(2 * ONE_SECOND)
+        await paired.press("5")
+        assert (await far.event("CALL_DTMF_START"))["param"] == "5"
+        await far.press("7")
+        assert (await paired.event("CALL_DTMF_START"))["param"] == "7"
+        for holder in (paired, far):
+            await holder.hold()
+            await wire.until_quiet()
+            clear.forget()
+            wire.forget()
+            await holder.resume()
+            await clear.until_heard(2 * ONE_SECOND)
+            await wire.until_heard(2 * ONE_SECOND)
+        await callee.hang_up()
+        await caller.event("CALL_CLOSED")
+        await ended(self.alice.node, self.bob.node)
+        assert recognised(far, self.alice.speech[RATE]) > ONE_SECOND
+        assert recognised(paired, self.bob.speech[RATE]) > ONE_SECOND
+        return clear.heard() + clear.spoken()
+
     async def pair(self, name: str, *options: str, data: Path | None = None) -> Line:
         """Pair a phone, with Alice's node unless it is said otherwise; return its account."""
         paired = json.loads((await devices(data or self.data, "add", name, *options, "--json")).stdout)
@@ -179,37 +208,8 @@ async def test_the_echo_comes_back(home: Home) -> None:
 async def test_calls_over_the_mesh_go_both_ways(home: Home, *, by_paired: bool) -> None:
     async with home.phone() as paired, home.bob.phone() as far:
         start = len(home.wire.packets)
-        clear, wire = home.bob.traffic(far), PhoneTraffic(home.wire, paired.rtp_ports)
-        if by_paired:
-            await ring(paired, far, home.bob.node.uri)
-            await answer(paired, far)
-        else:
-            await ring(far, paired, home.alice.node.uri)
-            await answer(far, paired)
-        await secured(
-            *(site.node for site in ((home.alice, home.bob) if by_paired else (home.bob, home.alice)))
-        )
-        await clear.until_heard(2 * ONE_SECOND)
-        await wire.until_heard(2 * ONE_SECOND)
-        await paired.press("5")
-        assert (await far.event("CALL_DTMF_START"))["param"] == "5"
-        await far.press("7")
-        assert (await paired.event("CALL_DTMF_START"))["param"] == "7"
-        for holder in (paired, far):
-            await holder.hold()
-            await wire.until_quiet()
-            clear.forget()
-            wire.forget()
-            await holder.resume()
-            await clear.until_heard(2 * ONE_SECOND)
-            await wire.until_heard(2 * ONE_SECOND)
-        leaves, stays = (far, paired) if by_paired else (paired, far)
-        await leaves.hang_up()
-        await stays.event("CALL_CLOSED")
-        await ended(home.alice.node, home.bob.node)
-        assert recognised(far, home.alice.speech[RATE]) > ONE_SECOND
-        assert recognised(paired, home.bob.speech[RATE]) > ONE_SECOND
-        home.assert_nothing_in_the_clear(start, clear.heard() + clear.spoken())
+        said = await home.converse(paired, far, by_paired=by_paired)
+        home.assert_nothing_in_the_clear(start, said)
 
 
 @pytest.mark.parametrize("by_paired", [True, pytest.param(False, marks=pytest.mark.long)])
