@@ -3,6 +3,7 @@
 import base64
 import getpass
 import re
+from functools import lru_cache
 
 from .errors import NotAMeshUri
 
@@ -22,6 +23,7 @@ _MESH_URI = re.compile(
 _SECRET = re.compile(rf"[a-z2-7]{{{SECRET_LETTERS}}}", re.ASCII)
 
 
+@lru_cache(maxsize=512)
 def canonical(text: str) -> str:
     """Return ``sip:user@mesh`` or ``sip:user@FINGERPRINT.mesh``, lower case, without parameters.
 

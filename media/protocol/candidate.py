@@ -9,6 +9,7 @@ from typing import Self
 _FOUNDATION = re.compile(r"[A-Za-z0-9+/]{1,32}")
 _NUMBER = re.compile(r"[0-9]{1,10}")
 _TYPES = ("host", "srflx", "prflx", "relay")
+_BROADCAST = ipaddress.IPv4Address("255.255.255.255")
 MAX_CANDIDATE_CHARACTERS = 300
 
 
@@ -56,7 +57,7 @@ class Candidate:
     def is_unicast(self) -> bool:
         """Whether checks may be sent there at all: neither multicast, broadcast nor unspecified."""
         address = _address(self.host)
-        return not (address.is_multicast or address.is_unspecified or str(address) == "255.255.255.255")
+        return not (address.is_multicast or address.is_unspecified or address == _BROADCAST)
 
 
 _address = lru_cache(maxsize=256)(ipaddress.ip_address)  # a call's addresses are looked at again and again

@@ -8,6 +8,7 @@ line ends become CRLF.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Self
 
 from .errors import MediaRefused
@@ -48,9 +49,13 @@ class MediaDescription:
             raise MediaRefused("The media description has a malformed m= line")
         return cls(fields[1], int(fields[2]), fields[3], fields[4], lines)
 
-    def attributes(self) -> Iterator[tuple[str, str]]:
-        """Yield (name, value) of each a= line."""
-        return (pair for pair in map(attribute, self.lines) if pair)
+    def attributes(self) -> tuple[tuple[str, str], ...]:
+        """Return (name, value) of each a= line."""
+        return self._attributes
+
+    @cached_property
+    def _attributes(self) -> tuple[tuple[str, str], ...]:
+        return tuple(pair for pair in map(attribute, self.lines) if pair)
 
     def has(self, name: str) -> bool:
         """Tell whether there is an attribute of that name."""

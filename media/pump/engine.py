@@ -104,12 +104,10 @@ class Pump:
         self, protocol: Callable[[], P], address: tuple[str, int]
     ) -> tuple[asyncio.DatagramTransport, P]:
         """Bind a socket on that IP address."""
-        found = socket.getaddrinfo(*address, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)
-        family, kind, number, _, bind_to = found[0]
-        bound = socket.socket(family, kind, number)
+        bound = socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET, socket.SOCK_DGRAM)
         try:
             bound.setblocking(False)
-            bound.bind(bind_to)
+            bound.bind(address)
             made = protocol()
             transport = PumpedSocket(self, bound, made)
             self._take(transport)

@@ -1,6 +1,7 @@
 """The name that a phone shows: who calls or is called, and how sure we are, in words."""
 
 import unicodedata
+from functools import lru_cache
 
 from sipgate.ports import Peer, Trust
 
@@ -21,6 +22,7 @@ _WORDS: dict[Trust, str] = {
 _ALLOWED = frozenset(" -'._,()@+&")
 
 
+@lru_cache(maxsize=512)
 def plain_name(name: str) -> str:
     """Return a name reduced to letters, marks, digits and plain punctuation.
 

@@ -125,10 +125,11 @@ def parse_fields(value: str) -> dict[str, str]:
         raise bad("credentials")
     fields: dict[str, str] = {}
     for part in parts:
-        name, equals, text = (piece.strip(WSP) for piece in part.partition("="))
-        if not equals or not is_token(name) or name.lower() in fields:
+        name, equals, text = part.partition("=")
+        name = name.rstrip(WSP).lower()
+        if not equals or not is_token(name) or name in fields:
             raise bad("credentials")
-        fields[name.lower()] = unquote(text)
+        fields[name] = unquote(text.lstrip(WSP))
     return fields
 
 

@@ -93,10 +93,11 @@ Entry: TypeAlias = tuple[str, str, str, str | None]
 class Headers:
     """Ordered headers. Names match without case and in compact form; text that nobody sets stays verbatim."""
 
-    __slots__ = ("_entries",)
+    __slots__ = ("_entries", "changes")
 
     def __init__(self, items: list[tuple[str, str]] | None = None) -> None:
         self._entries: list[Entry] = []
+        self.changes = 0  # how often something was added, set or removed
         for name, value in items or []:
             self.add(name, value)
 
@@ -109,7 +110,7 @@ class Headers:
 
     def get(self, name: str) -> str | None:
         """Return the first value of a header, None without one."""
-        wanted = fold_name(name)
+        wanted = FOLDED.get(name) or fold_name(name)
         for entry in self._entries:
             if entry[0] == wanted:
                 return entry[2]
@@ -152,16 +153,19 @@ class Headers:
 
     def add(self, name: str, value: str) -> None:
         """Append a header."""
+        self.changes += 1
         self._entries.append(_entry(name, value))
 
     def prepend(self, name: str, value: str) -> None:
         """Put a header before all others of its name, or first of all without one."""
+        self.changes += 1
         wanted = fold_name(name)
         at = next((i for i, entry in enumerate(self._entries) if entry[0] == wanted), 0)
         self._entries.insert(at, _entry(name, value))
 
     def set(self, name: str, value: str) -> None:
         """Replace all headers of that name by one, where the first stood, or at the end."""
+        self.changes += 1
         wanted = fold_name(name)
         at = next((i for i, entry in enumerate(self._entries) if entry[0] == wanted), None)
         if at is None:
@@ -172,11 +176,13 @@ class Headers:
 
     def remove(self, name: str) -> None:
         """Remove all headers of that name."""
+        self.changes += 1
         wanted = fold_name(name)
         self._entries = [entry for entry in self._entries if entry[0] != wanted]
 
     def remove_first(self, name: str) -> None:
         """Remove the first value of that name: of a comma list only its first part."""
+        self.changes += 1
         wanted = fold_name(name)
         for index, (folded, original, value, _) in enumerate(self._entries):
             if folded == wanted:

@@ -28,14 +28,13 @@ class Message:
     def __init__(self, headers: Headers | None = None, body: bytes = b"") -> None:
         self.headers = headers if headers is not None else Headers()
         self.body = body
-        self._read: dict[str, tuple[str, Any]] = {}
+        self._read: dict[str, tuple[int, Any]] = {}
 
     def _view(self, name: str, parse: Callable[[str], View]) -> View:
-        """Return what the first header of a name says; it is read once for each text that stands there."""
-        text = self._required(name)
+        """Return what the first header of a name says; it is read once until the headers change."""
         before = self._read.get(name)
-        if before is None or before[0] != text:
-            before = self._read[name] = (text, parse(text))
+        if before is None or before[0] != self.headers.changes:
+            before = self._read[name] = (self.headers.changes, parse(self._required(name)))
         view: View = before[1]
         return view
 
@@ -79,7 +78,7 @@ class Message:
         text = str(via)
         self.headers.remove_first("Via")
         self.headers.prepend("Via", text)
-        self._read["Via"] = text, via
+        self._read["Via"] = self.headers.changes, via
 
     @property
     def cseq(self) -> CSeq:
