@@ -10,7 +10,7 @@ from .config import Config
 from .events import EventLog
 from .narrate import Narrator, json_printer
 from .store import DataDirectory
-from .terminal import Terminal, line_writer
+from .terminal import LineWriter, Terminal
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -26,9 +26,9 @@ async def run_node(config: Config, data: Path, *, as_json: bool) -> None:
     for number in STOP_SIGNALS:
         loop.add_signal_handler(number, stop.set)
     log = EventLog(wall_clock)
-    write = line_writer(sys.stdout)
+    write = LineWriter(sys.stdout)
     printer = json_printer(write) if as_json else Narrator(write)
-    with Terminal(printer, on_gone=lambda: loop.call_soon_threadsafe(stop.set)) as terminal:
+    with Terminal(printer, write.flush, lambda: loop.call_soon_threadsafe(stop.set)) as terminal:
         log.print_with(terminal)
         with DataDirectory(data) as directory:
             async with open_node(config, directory, log):

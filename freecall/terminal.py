@@ -20,18 +20,23 @@ FAREWELL_SECONDS = 2.0
 
 
 class Terminal:
-    """Calls `printer` with each event in a thread of its own. A context manager: leaving it prints the rest.
+    """Calls `printer` with each event in a thread of its own, then `flush`. A context manager; leaving prints the rest.
 
-    The thread is woken a moment later, when whoever told the event has done the rest of its work. Of a reader that
-    falls far behind the latest events are dropped; when it is gone, `on_gone` is called in that thread, once. Events
-    that cannot be written for another reason, such as a full disk, are lost; that is said once until it ends.
+    The thread is woken a moment later, when whoever told the event has done the rest of its work, and once for all that
+    was told meanwhile: each time it may make the others wait. Of a reader that falls far behind the latest events are
+    dropped; when it is gone, `on_gone` is called in that thread, once. What cannot be written for another reason, a full
+    disk perhaps, is lost; that is said once until it ends.
     """
 
-    def __init__(self, printer: Callable[[Event], None], on_gone: Callable[[], object]) -> None:
+    def __init__(
+        self, printer: Callable[[Event], None], flush: Callable[[], None], on_gone: Callable[[], object]
+    ) -> None:
         self._print = printer
+        self._flush = flush
         self._on_gone = on_gone
         self._told: list[Event] = []
-        self._waiting: SimpleQueue[Event | None] = SimpleQueue()
+        self._waiting: SimpleQueue[list[Event] | None] = SimpleQueue()
+        self._handed = self._printed = 0  # the former is counted by whoever tells, the latter by the thread
         self._thread = Thread(target=self._run, name="terminal", daemon=True)
 
     def __enter__(self) -> Self:
@@ -49,36 +54,46 @@ class Terminal:
         """Print the event soon."""
         if not self._told:
             asyncio.get_running_loop().call_later(PAUSE_SECONDS, self._hand_over)
-        if self._waiting.qsize() + len(self._told) < QUEUE_LENGTH:
+        if self._handed - self._printed + len(self._told) < QUEUE_LENGTH:
             self._told.append(event)
 
     def _hand_over(self) -> None:
-        for event in self._told:
-            self._waiting.put(event)
-        self._told.clear()
+        told, self._told = self._told, []
+        self._handed += len(told)
+        self._waiting.put(told)
 
     def _run(self) -> None:
-        is_told = False
-        while (event := self._waiting.get()) is not None:
+        is_said = False
+        while (events := self._waiting.get()) is not None:
             try:
-                self._print(event)
+                for event in events:
+                    self._print(event)
+                self._flush()
             except BrokenPipeError:
                 self._on_gone()
                 return
             except OSError as error:
-                if not is_told:
+                if not is_said:
                     logger.warning("events cannot be printed: %s", error.strerror)
-                is_told = True
+                is_said = True
             else:
-                is_told = False
+                is_said = False
+            self._printed += len(events)
 
 
-def line_writer(output: TextIO) -> Callable[[str], None]:
-    """Return what writes lines to `output`, past its buffer: its lock would have to be free when the program ends."""
+class LineWriter:
+    """Collects lines; `flush` writes them to `output`, past its buffer: its lock would have to be free at the end."""
 
-    def write(text: str) -> None:
-        rest = f"{text}\n".encode(output.encoding, output.errors or "strict")
+    def __init__(self, output: TextIO) -> None:
+        self._output = output
+        self._lines = b""
+
+    def __call__(self, text: str) -> None:
+        """Add a line."""
+        self._lines += f"{text}\n".encode(self._output.encoding, self._output.errors or "strict")
+
+    def flush(self) -> None:
+        """Write what was collected; what cannot be written is lost."""
+        rest, self._lines = self._lines, b""
         while rest:
-            rest = rest[os.write(output.fileno(), rest) :]
-
-    return write
+            rest = rest[os.write(self._output.fileno(), rest) :]

@@ -4,14 +4,14 @@ import asyncio
 import fcntl
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TextIO
 
 import pytest
 
 from freecall.events import QUEUE_LENGTH, Event
 from freecall.narrate import json_printer
-from freecall.terminal import Terminal, line_writer
+from freecall.terminal import LineWriter, Terminal
 
 PIPE_BYTES = 4096
 PADDING = "x" * 100
@@ -24,6 +24,11 @@ def pipe() -> Iterator[tuple[int, TextIO]]:
     fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
     with os.fdopen(writing, "w", encoding="utf-8") as output, os.fdopen(reading, "rb"):
         yield reading, output
+
+
+def printing(output: TextIO, on_gone: Callable[[], object] = lambda: None) -> Terminal:
+    write = LineWriter(output)
+    return Terminal(json_printer(write), write.flush, on_gone)
 
 
 def event(number: int) -> Event:
@@ -43,7 +48,7 @@ def read(end: int, count: int) -> bytes:
 
 async def test_events_come_out_in_order_and_the_last_ones_before_the_end(pipe: tuple[int, TextIO]) -> None:
     end, output = pipe
-    with Terminal(json_printer(line_writer(output)), on_gone=lambda: None) as terminal:
+    with printing(output) as terminal:
         for number in range(5):
             terminal(event(number))
     assert lines(read(end, 5)) == [event(number).json().encode() for number in range(5)]
@@ -51,7 +56,7 @@ async def test_events_come_out_in_order_and_the_last_ones_before_the_end(pipe: t
 
 async def test_who_does_not_read_holds_up_nothing_and_loses_the_latest(pipe: tuple[int, TextIO]) -> None:
     end, output = pipe
-    with Terminal(json_printer(line_writer(output)), on_gone=lambda: None) as terminal:
+    with printing(output) as terminal:
         for number in range(3 * QUEUE_LENGTH):
             terminal(event(number))
         found = lines(await asyncio.to_thread(read, end, QUEUE_LENGTH))
@@ -66,7 +71,7 @@ async def test_who_does_not_read_holds_up_nothing_and_loses_the_latest(pipe: tup
 async def test_a_reader_that_goes_is_told_once(pipe: tuple[int, TextIO]) -> None:
     end, output = pipe
     gone = threading.Event()
-    with Terminal(json_printer(line_writer(output)), on_gone=gone.set) as terminal:
+    with printing(output, gone.set) as terminal:
         os.dup2(os.open(os.devnull, os.O_RDONLY), end)  # the last end to read is closed
         terminal(event(1))
         assert await asyncio.to_thread(gone.wait, 5)
@@ -80,11 +85,11 @@ async def test_a_full_disk_is_told_once_and_events_go_on_when_there_is_room(
     good, full = os.dup(output.fileno()), os.open("/dev/full", os.O_WRONLY)
     try:
         os.dup2(full, output.fileno())
-        with Terminal(json_printer(line_writer(output)), on_gone=lambda: None) as terminal:
+        with printing(output) as terminal:
             terminal(event(1))
             terminal(event(2))
         os.dup2(good, output.fileno())
-        with Terminal(json_printer(line_writer(output)), on_gone=lambda: None) as terminal:
+        with printing(output) as terminal:
             terminal(event(3))
     finally:
         os.close(good)
