@@ -24,8 +24,8 @@ class Terminal:
 
     The thread is woken a moment later, when whoever told the event has done the rest of its work, and once for all that
     was told meanwhile: each time it may make the others wait. Of a reader that falls far behind the latest events are
-    dropped; when it is gone, `on_gone` is called in that thread, once. What cannot be written for another reason, a full
-    disk perhaps, is lost; that is said once until it ends.
+    dropped; when it is gone, `on_gone` is called in that thread, once. What cannot be written else, because of a full
+    disk perhaps, is lost, and that is said once.
     """
 
     def __init__(
