@@ -1,6 +1,7 @@
 """Delegation: the user's OpenPGP key says "this node speaks for me". Bytes: docs/protocol/trust.md."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import msgpack
@@ -94,28 +95,33 @@ class SignedDelegation:
         Raises:
             DelegationRefused: the bytes are malformed.
         """
-        if len(data) > MAX_BYTES:
-            raise DelegationRefused("it is too large")
-        try:
-            fields = msgpack.unpackb(
-                data,
-                max_array_len=7,
-                max_map_len=0,
-                max_ext_len=0,
-                max_str_len=MAX_BYTES,
-                max_bin_len=MAX_BYTES,
-            )
-        except ValueError as error:
-            raise DelegationRefused("it is malformed") from error
-        if not _is_well_typed(fields):
-            raise DelegationRefused("it is malformed")
-        _, uri, node_public_key, serial, not_after, fingerprint, signature = fields
-        signed = cls(
-            Delegation(uri, node_public_key, serial, not_after), fingerprint.hex().upper(), signature
+        return _parse(data)
+
+
+@lru_cache(maxsize=256)
+def _parse(data: bytes) -> SignedDelegation:
+    if len(data) > MAX_BYTES:
+        raise DelegationRefused("it is too large")
+    try:
+        fields = msgpack.unpackb(
+            data,
+            max_array_len=7,
+            max_map_len=0,
+            max_ext_len=0,
+            max_str_len=MAX_BYTES,
+            max_bin_len=MAX_BYTES,
         )
-        if bytes(signed) != data:
-            raise DelegationRefused("it is not written in its one canonical form")
-        return signed
+    except ValueError as error:
+        raise DelegationRefused("it is malformed") from error
+    if not _is_well_typed(fields):
+        raise DelegationRefused("it is malformed")
+    _, uri, node_public_key, serial, not_after, fingerprint, signature = fields
+    signed = SignedDelegation(
+        Delegation(uri, node_public_key, serial, not_after), fingerprint.hex().upper(), signature
+    )
+    if bytes(signed) != data:
+        raise DelegationRefused("it is not written in its one canonical form")
+    return signed
 
 
 def _is_well_typed(fields: Any) -> bool:

@@ -3,6 +3,7 @@
 import base64
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from .errors import BadUri
 
@@ -30,17 +31,22 @@ class MeshUri:
         Raises:
             BadUri: anything else.
         """
-        match = _MESH_URI.fullmatch(text)
-        if match is None:
-            raise BadUri(text)
-        user, key = match.groups()
-        return cls(user, None if key is None else base64.b32decode(key.upper()).hex().upper())
+        return _parse(text)
 
     def __str__(self) -> str:
         if self.fingerprint is None:
             return f"sip:{self.user}@mesh"
         key = base64.b32encode(fingerprint_bytes(self.fingerprint)).decode().lower()
         return f"sip:{self.user}@{key}.mesh"
+
+
+@lru_cache(maxsize=256)
+def _parse(text: str) -> MeshUri:
+    match = _MESH_URI.fullmatch(text)
+    if match is None:
+        raise BadUri(text)
+    user, key = match.groups()
+    return MeshUri(user, None if key is None else base64.b32decode(key.upper()).hex().upper())
 
 
 def fingerprint_bytes(fingerprint: str) -> bytes:
