@@ -87,7 +87,8 @@ class UdpSocket(asyncio.DatagramProtocol):
             raise TransportError("the socket is closed")
         if len(data) > MAX_MESSAGE_BYTES - 512:
             raise TransportError("the message is too long for a datagram")
-        self._tell_refusals()  # or the error of an earlier datagram would stop this one
+        if self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            self._tell_refusals()  # or the error of an earlier datagram would stop this one
         self._transport.sendto(data, remote)
 
     def flow(self, remote: Address) -> UdpFlow:

@@ -7,7 +7,7 @@ line ends become CRLF.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
 
@@ -105,9 +105,9 @@ class SessionDescription:
         """Return what stands behind the c= of the session."""
         return _first(self.lines, "c=")
 
-    def with_media(self, media: tuple[MediaDescription, ...]) -> Self:
+    def with_media(self, media: tuple[MediaDescription, ...]) -> "SessionDescription":
         """Return the same session with other sections."""
-        return replace(self, media=media)
+        return SessionDescription(self.lines, media)
 
     def __bytes__(self) -> bytes:
         text = "\r\n".join((*self.lines, *map(str, self.media), ""))

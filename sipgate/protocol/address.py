@@ -1,7 +1,7 @@
 """name-addr and addr-spec with parameters: From, To, Contact, Route, Refer-To and others (RFC 3261 20.10)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from .scanner import (
@@ -45,7 +45,7 @@ class Address:
 
     def with_tag(self, tag: str) -> "Address":
         """Return the address with that tag."""
-        return replace(self, parameters={**self.parameters, "tag": tag})
+        return Address(self.uri, self.display_name, {**self.parameters, "tag": tag})
 
     def __str__(self) -> str:
         display = f"{quote(self.display_name)} " if self.display_name else ""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from .message import Request
 from .via import Via
 
@@ -23,7 +21,7 @@ def note_source(request: Request, host: str, port: int) -> None:
     if "rport" in parameters or via.host.strip("[]").lower() != host.lower():
         parameters["received"] = host
     if parameters != via.parameters:
-        request.replace_top_via(replace(via, parameters=parameters))
+        request.replace_top_via(Via(via.transport, via.host, via.port, parameters))
 
 
 def response_port(via: Via, port: int) -> int:
