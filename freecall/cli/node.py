@@ -34,10 +34,9 @@ def main() -> None:
 
 def _run(config: Config, data: Path, *, as_json: bool) -> None:
     from freecall.daemon import run_node
-    from freecall.memory import collect_seldom, keep_private
+    from freecall.memory import keep_private
 
     keep_private()
-    collect_seldom()
     loop_factory: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
     try:
         import uvloop
