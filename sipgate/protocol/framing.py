@@ -10,10 +10,11 @@ from .scanner import WSP, bad
 
 PING = b"\r\n\r\n"
 PONG = b"\r\n"
-# all at the front that is neither a ping nor, at the end, perhaps the first half of one; dropped at once, as each step
-# costs something, and 64 KiB of line feeds would be 65,536 steps
-# (nothing follows the group, so it never goes back; Python before 3.11.5 reads a possessive one wrongly)
-_STRAY = re.compile(rb"(?:\n+|\r+(?=\r)|\r(?!\n|\Z)|\r\n(?!\r\n|\r?\Z))+")
+# line breaks at the front, all at once: 64 KiB of them would be 65,536 steps
+_BREAKS = re.compile(rb"[\r\n]+")
+# one by one: a ping, at the end perhaps the first half of one, or what means nothing
+_BREAK = re.compile(rb"\r\n\r\n|\r\n\r?\Z|\r\n|\r|\n")
+_HALVES = (b"\r", b"\r\n", b"\r\n\r")
 
 
 @dataclass(frozen=True)
@@ -44,16 +45,26 @@ class StreamFramer:
         self._buffer += data
         out: list[bytes | Ping] = []
         while True:
+            if breaks := _BREAKS.match(self._buffer):
+                out += self._pings(breaks[0])
             piece = self._next()
             if piece is None:
                 return out
-            if piece != b"":
-                out.append(piece)
+            out.append(piece)
 
-    def _next(self) -> bytes | Ping | None:
-        """Return one message, a ping, b"" for dropped line breaks, or None when more bytes are needed."""
-        if bytes(self._buffer[:1]) in (b"\r", b"\n"):
-            return self._line_breaks()
+    def _pings(self, breaks: bytes) -> list[Ping]:
+        """Drop the line breaks at the front; return the pings among them. What may be half of one at the end stays."""
+        found = _BREAK.findall(breaks)
+        is_all = len(breaks) == len(self._buffer)
+        half = found[-1] if is_all and found[-1] in _HALVES else b""
+        del self._buffer[: len(breaks) - len(half)]
+        self._scanned = 0
+        return [Ping()] * found.count(PING)
+
+    def _next(self) -> bytes | None:
+        """Return one message, or None when more bytes are needed."""
+        if self._buffer[:1] == b"\r":  # half of a ping
+            return None
         if not self._total and not self._find_end():
             return None
         if len(self._buffer) < self._total:
@@ -75,17 +86,6 @@ class StreamFramer:
         if self._total > self._max:
             raise SipError(513, "Message Too Large")
         return True
-
-    def _line_breaks(self) -> bytes | Ping | None:
-        self._scanned = 0
-        stray = _STRAY.match(self._buffer)
-        if stray is not None:
-            del self._buffer[: stray.end()]
-            return b""
-        if not self._buffer.startswith(PING):
-            return None  # perhaps the first half of a ping
-        del self._buffer[: len(PING)]
-        return Ping()
 
 
 def _content_length(head: bytes) -> int:
