@@ -52,10 +52,11 @@ class Terminal:
 
     def __call__(self, event: Event) -> None:
         """Print the event soon."""
+        if self._handed - self._printed + len(self._told) >= QUEUE_LENGTH:
+            return
         if not self._told:
             asyncio.get_running_loop().call_later(PAUSE_SECONDS, self._hand_over)
-        if self._handed - self._printed + len(self._told) < QUEUE_LENGTH:
-            self._told.append(event)
+        self._told.append(event)
 
     def _hand_over(self) -> None:
         told, self._told = self._told, []

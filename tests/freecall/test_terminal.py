@@ -11,7 +11,7 @@ import pytest
 
 from freecall.events import QUEUE_LENGTH, Event
 from freecall.narrate import json_printer
-from freecall.terminal import LineWriter, Terminal
+from freecall.terminal import PAUSE_SECONDS, LineWriter, Terminal
 
 PIPE_BYTES = 4096
 PADDING = "x" * 100
@@ -98,3 +98,17 @@ async def test_a_full_disk_is_told_once_and_events_go_on_when_there_is_room(
     assert [record.message for record in caplog.records] == [
         "events cannot be printed: No space left on device"
     ]
+
+
+async def test_what_is_dropped_leaves_nothing_behind(pipe: tuple[int, TextIO]) -> None:
+    end, output = pipe
+    with printing(output) as terminal:
+        for number in range(QUEUE_LENGTH):
+            terminal(event(number))
+        terminal._hand_over()
+        held = terminal._waiting.qsize()
+        for number in range(QUEUE_LENGTH):
+            terminal(event(number))
+            await asyncio.sleep(PAUSE_SECONDS if number < 3 else 0)
+        assert terminal._waiting.qsize() <= held
+        await asyncio.to_thread(read, end, QUEUE_LENGTH)
