@@ -38,9 +38,7 @@ if TYPE_CHECKING:
     from media.softphone import EchoPhone, WavPhone
 
 DISCARD_PORT = 9
-AFTER_THE_INVITATION = (
-    0.003  # seconds until the tasks of a call's media begin: it goes out first, nobody speaks yet
-)
+AFTER_THE_INVITATION = 0.003  # seconds until the tasks of a call's media begin: nobody speaks yet
 HEARING = {"heard": "yes", "lost": "no", "silent": "silent"}
 
 

@@ -110,7 +110,7 @@ class Headers:
 
     def get(self, name: str) -> str | None:
         """Return the first value of a header, None without one."""
-        wanted = FOLDED.get(name) or fold_name(name)
+        wanted = fold_name(name)
         for entry in self._entries:
             if entry[0] == wanted:
                 return entry[2]

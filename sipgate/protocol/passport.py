@@ -19,13 +19,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from .errors import SipError
 from .message import Request
-from .scanner import WSP
+from .scanner import REMEMBERED, WSP
 
 PPT = "fc1"
 URN = "urn:freecall:node:"
 MAX_TOKEN = 8192
 REFERRING = ("Refer-To", "Referred-By", "Replaces")
-REMEMBERED = 64  # keys of nodes, with what each token of theirs begins with
 _FINGERPRINT = re.compile(rb"^a=fingerprint:(\S+) ([0-9A-Fa-f:]+)[ \t]*\r?$", re.MULTILINE)
 
 

@@ -19,8 +19,9 @@ REMEMBERED = 256  # values of each kind that are not read again: a dialog's mess
 _QUOTED = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _PIECE = {separator: re.compile(rf'{_QUOTED}|["<>{separator}]', re.DOTALL) for separator in ",;"}
 _PIECE_INSIDE = re.compile(rf'{_QUOTED}|["<>]', re.DOTALL)
+_TOKEN_LETTERS = re.escape("".join(sorted(TOKEN)))
 # parameters as nearly all of them are, with nothing to look at again; none of its parts can take what another can
-_PLAIN = re.compile(r"(?:;[A-Za-z0-9\-.!%*_+`'~]+(?:=[A-Za-z0-9\-.!%*_+`'~\[\]:]+)?)+")
+_PLAIN = re.compile(rf"(?:;[{_TOKEN_LETTERS}]+(?:=[{_TOKEN_LETTERS}\[\]:]+)?)+")
 _IN_QUOTES = re.compile(r'["\\]')
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 

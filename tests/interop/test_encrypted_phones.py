@@ -29,6 +29,23 @@ RATE = 8_000
 TAG_BYTES = (10, 4, 16)
 
 
+async def talk(one: Baresip, other: Baresip, near: PhoneTraffic, far: PhoneTraffic) -> None:
+    """Let both be heard, press a key each, hold and resume each; `near` falls quiet when one holds."""
+    await near.until_heard(2 * ONE_SECOND)
+    await far.until_heard(2 * ONE_SECOND)
+    for presser, hearer, key in ((one, other, "5"), (other, one, "7")):
+        await presser.press(key)
+        assert (await hearer.event("CALL_DTMF_START"))["param"] == key
+    for holder in (one, other):
+        await holder.hold()
+        await near.until_quiet()
+        near.forget()
+        far.forget()
+        await holder.resume()
+        await near.until_heard(2 * ONE_SECOND)
+        await far.until_heard(2 * ONE_SECOND)
+
+
 @dataclass(frozen=True)
 class Home:
     """Alice's node, a phone's host on its network with all that crosses its wire, and Bob's node elsewhere there.
@@ -52,20 +69,7 @@ class Home:
         await ring(caller, callee, sites[1].node.uri)
         await answer(caller, callee)
         await secured(*(site.node for site in sites))
-        await clear.until_heard(2 * ONE_SECOND)
-        await wire.until_heard(2 * ONE_SECOND)
-        await paired.press("5")
-        assert (await far.event("CALL_DTMF_START"))["param"] == "5"
-        await far.press("7")
-        assert (await paired.event("CALL_DTMF_START"))["param"] == "7"
-        for holder in (paired, far):
-            await holder.hold()
-            await wire.until_quiet()
-            clear.forget()
-            wire.forget()
-            await holder.resume()
-            await clear.until_heard(2 * ONE_SECOND)
-            await wire.until_heard(2 * ONE_SECOND)
+        await talk(paired, far, wire, clear)
         await callee.hang_up()
         await caller.event("CALL_CLOSED")
         await ended(self.alice.node, self.bob.node)
@@ -308,20 +312,7 @@ async def test_what_paired_phones_of_two_nodes_encrypt_goes_through_as_it_is(
         await secured(*(site.node for site in sites))
         for site in sites:
             assert (await site.node.event("phones_secure_themselves"))["by"] == "SRTP"
-        await near.until_heard(2 * ONE_SECOND)
-        await far.until_heard(2 * ONE_SECOND)
-        await kitchen.press("5")
-        assert (await study.event("CALL_DTMF_START"))["param"] == "5"
-        await study.press("7")
-        assert (await kitchen.event("CALL_DTMF_START"))["param"] == "7"
-        for holder in (kitchen, study):
-            await holder.hold()
-            await near.until_quiet()
-            near.forget()
-            far.forget()
-            await holder.resume()
-            await near.until_heard(2 * ONE_SECOND)
-            await far.until_heard(2 * ONE_SECOND)
+        await talk(kitchen, study, near, far)
         await study.hang_up()
         await kitchen.event("CALL_CLOSED")
         await ended(home.alice.node, home.bob.node)
